@@ -1,0 +1,1 @@
+"""Byte formats of streamed answers: server-sent events and the AWS event stream. Pure."""

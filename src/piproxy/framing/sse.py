@@ -1,0 +1,102 @@
+"""Server-sent events, cut anywhere.
+
+Only CR, LF and CRLF end a line (HTML Living Standard, 9.2.6): ``str.splitlines`` would also cut at U+2028 and U+0085,
+which JSON strings may hold raw. ``bytes.splitlines`` knows just these three. Strategy: bytes without a line end are only
+collected, so that a frame that arrives byte by byte costs no more than one that arrives whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from piproxy.errors import UpstreamBroken
+
+MAX_FRAME: Final = 32 * 1024 * 1024
+"""Bytes that one frame may have; a provider that never ends a frame must not fill the memory."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event: ``data`` lines joined by LF, and the ``event`` name if there was one."""
+
+    data: str
+    event: str | None = None
+
+
+class SSEReader:
+    """Bytes in, frames out. Comments, ``id`` and ``retry`` are skipped; a frame without data is not given."""
+
+    def __init__(self, max_frame: int = MAX_FRAME) -> None:
+        self._max = max_frame
+        self._rest: list[bytes] = []
+        self._size = 0
+        self._data: list[bytes] = []
+        self._event: bytes | None = None
+        self._swallow_lf = False
+        self._first = True
+        self.comments = 0
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Frames that became complete. Raises :class:`UpstreamBroken` if one grows beyond the limit."""
+        if not data:
+            return []
+        if self._swallow_lf:  # the LF of a CRLF that was cut in two
+            self._swallow_lf = False
+            if data.startswith(b"\n"):
+                data = data[1:]
+                if not data:
+                    return []
+        self._size += len(data)
+        if b"\n" not in data and b"\r" not in data:
+            self._rest.append(data)
+            self._check()
+            return []
+        if self._rest:
+            self._rest.append(data)
+            data = b"".join(self._rest)
+            self._rest = []
+        self._swallow_lf = data.endswith(b"\r")
+        lines = data.splitlines()
+        if not data.endswith((b"\n", b"\r")):
+            self._rest.append(lines.pop())
+        frames: list[Frame] = []
+        for line in lines:
+            self._line(line, frames)
+        self._size = sum(map(len, self._rest)) + sum(map(len, self._data))
+        self._check()
+        return frames
+
+    def end(self) -> list[Frame]:
+        """The connection ended: what was not followed by a blank line counts as a frame, too."""
+        frames: list[Frame] = []
+        if self._rest:
+            self._line(b"".join(self._rest), frames)
+            self._rest = []
+        self._line(b"", frames)
+        return frames
+
+    def _check(self) -> None:
+        if self._size > self._max:
+            raise UpstreamBroken(f"The provider sent a frame of more than {self._max} bytes.")
+
+    def _line(self, line: bytes, frames: list[Frame]) -> None:
+        if self._first:
+            self._first = False
+            line = line.removeprefix(_BOM)
+        if not line:
+            if self._data:
+                event = self._event.decode("utf-8", "replace") if self._event else None
+                frames.append(Frame(b"\n".join(self._data).decode("utf-8", "replace"), event))
+                self._data = []
+            self._event = None
+        elif line.startswith(b"data:"):
+            self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif line.startswith(b"event:"):
+            self._event = line[6:].strip()
+        elif line.startswith(b":"):
+            self.comments += 1
+        elif line == b"data":
+            self._data.append(b"")

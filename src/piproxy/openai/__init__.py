@@ -1,0 +1,1 @@
+"""The OpenAI-compatible API that clients see: decode requests, encode answers. Pure."""

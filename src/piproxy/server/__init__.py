@@ -1,0 +1,1 @@
+"""The network, inward: the Quart-Trio app on Hypercorn."""

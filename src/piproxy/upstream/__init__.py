@@ -1,0 +1,1 @@
+"""The network, outward: HTTP to providers, credentials that need the network."""

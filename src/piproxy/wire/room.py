@@ -65,7 +65,7 @@ class WireRequest:
     dropped: tuple[str, ...] = ()
     """Request fields, by the client's names, that this API has no place for."""
     notes: object = None
-    """What the room's own parser must know about the request (tool names, id maps, stop texts); nobody else reads it."""
+    """What the room's own parser must know about the request (tool names, id maps, stops); nobody else reads it."""
     streaming: bool = True
     """The answer will be streamed. ``False`` only for an API or option that cannot stream."""
 

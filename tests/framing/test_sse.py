@@ -1,0 +1,70 @@
+"""SSE bytes, cut anywhere, give the same frames."""
+
+from __future__ import annotations
+
+import pytest
+
+from piproxy.errors import UpstreamBroken
+from piproxy.framing.sse import Frame, SSEReader
+
+CASES = {
+    "lf": (b"data: a\n\ndata: b\n\n", [Frame("a"), Frame("b")]),
+    "crlf": (b"data: a\r\n\r\ndata: b\r\n\r\n", [Frame("a"), Frame("b")]),
+    "cr": (b"data: a\r\rdata: b\r\r", [Frame("a"), Frame("b")]),
+    "mixed": (b"data: a\r\n\ndata: b\r\rdata: c\n\r\n", [Frame("a"), Frame("b"), Frame("c")]),
+    "no space": (b"data:a\n\n", [Frame("a")]),
+    "only one space goes": (b"data:  a \n\n", [Frame(" a ")]),
+    "joined lines": (b"data: a\ndata: b\n\n", [Frame("a\nb")]),
+    "named": (b"event: ping\ndata: {}\n\ndata: x\n\n", [Frame("{}", "ping"), Frame("x")]),
+    "comments": (b": keep-alive\n\n: x\ndata: a\n\n", [Frame("a")]),
+    "ids and retries": (b"id: 7\nretry: 10\ndata: a\n\n", [Frame("a")]),
+    "empty data": (b"data:\n\ndata\n\n", [Frame(""), Frame("")]),
+    "byte order mark": (b"\xef\xbb\xbfdata: a\n\n", [Frame("a")]),
+    "unicode line ends are text": ("data: a\u2028b\x85c\x0bd\x0ce\n\n".encode(), [Frame("a\u2028b\x85c\x0bd\x0ce")]),
+    "split code points": ("data: \U0001f600é\n\n".encode(), [Frame("\U0001f600é")]),
+    "unterminated": (b"data: a\n\ndata: b", [Frame("a"), Frame("b")]),
+    "unterminated by one": (b"data: a\n", [Frame("a")]),
+    "nothing": (b"", []),
+    "event without data": (b"event: x\n\ndata: a\n\n", [Frame("a")]),
+}
+
+
+def read(pieces: list[bytes]) -> list[Frame]:
+    reader = SSEReader()
+    frames = [frame for piece in pieces for frame in reader.feed(piece)]
+    return frames + reader.end()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_cut_gives_the_same_frames(name: str) -> None:
+    """Whole, byte by byte, and cut in two at every place, the frames are the same."""
+    data, frames = CASES[name]
+    assert read([data]) == frames
+    assert read([data[at : at + 1] for at in range(len(data))]) == frames
+    for at in range(len(data)):
+        assert read([data[:at], b"", data[at:]]) == frames
+
+
+def test_a_frame_is_given_as_soon_as_its_blank_line_is_there() -> None:
+    """Nothing waits for the next frame."""
+    reader = SSEReader()
+    assert reader.feed(b"data: a\n") == []
+    assert reader.feed(b"\ndata") == [Frame("a")]
+    assert reader.feed(b": b\r\n\r") == [Frame("b")]
+    assert reader.feed(b"\n") == []
+    assert reader.end() == []
+
+
+@pytest.mark.parametrize("piece", [b"x" * 7, b"data: x\n"])
+def test_a_frame_that_never_ends_is_refused(piece: bytes) -> None:
+    """Memory is bounded by the limit, for one endless line and for endless lines."""
+    reader = SSEReader(max_frame=100)
+    with pytest.raises(UpstreamBroken, match="more than 100 bytes"):
+        for _ in range(100):
+            reader.feed(piece)
+
+
+def test_frames_within_the_limit_never_add_up() -> None:
+    """The limit is per frame."""
+    reader = SSEReader(max_frame=100)
+    assert sum(len(reader.feed(b"data: " + b"x" * 80 + b"\n\n")) for _ in range(50)) == 50

@@ -191,7 +191,7 @@ class Chat:
     n: int = 1
 
     reasoning_effort: str | None = None
-    """``none``, ``minimal``, ``low``, ``medium``, ``high``, ``xhigh``, ``max``; also taken from a ``reasoning`` object."""
+    """``none``, ``minimal``, ``low``, ``medium``, ``high``, ``xhigh``, ``max``; also from a ``reasoning`` object."""
     verbosity: str | None = None
     user: str | None = None
     safety_identifier: str | None = None

@@ -1,8 +1,8 @@
 """Server-sent events, cut anywhere.
 
 Only CR, LF and CRLF end a line (HTML Living Standard, 9.2.6): ``str.splitlines`` would also cut at U+2028 and U+0085,
-which JSON strings may hold raw. ``bytes.splitlines`` knows just these three. Strategy: bytes without a line end are only
-collected, so that a frame that arrives byte by byte costs no more than one that arrives whole.
+which JSON strings may hold raw. ``bytes.splitlines`` knows just these three. Strategy: bytes without a line end are
+only collected, so that a frame that arrives byte by byte costs no more than one that arrives whole.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class SSEReader:
         frames: list[Frame] = []
         for line in lines:
             self._line(line, frames)
-        self._size = sum(map(len, self._rest)) + sum(map(len, self._data))
+        self._size = sum(map(len, self._rest)) + sum(len(line) + 1 for line in self._data)
         self._check()
         return frames
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from piproxy.errors import UpstreamBroken
-from piproxy.framing.sse import Frame, SSEReader
+from piproxy.framing.sse import MAX_STRAYS, Frame, SSEReader
 
 CASES = {
     "lf": (b"data: a\n\ndata: b\n\n", [Frame("a"), Frame("b")]),
@@ -68,3 +68,15 @@ def test_frames_within_the_limit_never_add_up() -> None:
     """The limit is per frame."""
     reader = SSEReader(max_frame=100)
     assert sum(len(reader.feed(b"data: " + b"x" * 80 + b"\n\n")) for _ in range(50)) == 50
+
+
+def test_lines_that_are_no_field_are_kept_aside() -> None:
+    """A document between two frames, as some providers send errors, is not lost; there is a limit to it."""
+    reader = SSEReader()
+    assert reader.feed(b'data: a\n\n{"error":\n  {"code": 1}}\nid: 7\nretry: 1\ndata: b\n\n') == [
+        Frame("a"),
+        Frame("b"),
+    ]
+    assert reader.strays == [b'{"error":', b'  {"code": 1}}']
+    reader.feed(b"x" * MAX_STRAYS + b"\n")
+    assert len(reader.strays) == 2

@@ -1,8 +1,8 @@
 """AWS binary event streams (``application/vnd.amazon.eventstream``), cut anywhere (wire reference, 5.7).
 
 One message is: total length (u32), length of the headers (u32), CRC-32 of these eight bytes, headers, payload, CRC-32
-of everything before it; all big-endian. A header is a name (u8 length and text), a type (u8) and a value. The prelude is
-checked before its lengths are believed, so that a damaged length cannot make us wait for bytes that never come.
+of everything before it; all big-endian. A header is a name (u8 length and text), a type (u8) and a value. The prelude
+is checked before its lengths are believed, so that a damaged length cannot make us wait for bytes that never come.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from piproxy.errors import UpstreamBroken
 MAX_FRAME: Final = 32 * 1024 * 1024
 """Bytes that one frame may have; a provider that never ends a frame must not fill the memory."""
 
+MAX_STRAYS: Final = 256 * 1024
+
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -38,6 +40,9 @@ class SSEReader:
         self._swallow_lf = False
         self._first = True
         self.comments = 0
+        self.strays: list[bytes] = []
+        """Lines that belong to no event stream, such as an error document that a server writes between two frames; the
+        first :data:`MAX_STRAYS` bytes of them."""
 
     def feed(self, data: bytes) -> list[Frame]:
         """Frames that became complete. Raises :class:`UpstreamBroken` if one grows beyond the limit."""
@@ -100,3 +105,5 @@ class SSEReader:
             self.comments += 1
         elif line == b"data":
             self._data.append(b"")
+        elif not line.startswith((b"id:", b"retry:")) and sum(map(len, self.strays)) + len(line) <= MAX_STRAYS:
+            self.strays.append(line)

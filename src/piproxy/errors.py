@@ -159,7 +159,7 @@ class UpstreamError(PiproxyError):
     """The provider, or the way to it, failed."""
 
     status = 502
-    code = "upstream_error"
+    code: str | None = "upstream_error"
 
 
 class ProviderError(UpstreamError):

@@ -1,0 +1,383 @@
+"""A provider's own error, whatever its shape, as the error that the client gets (wire reference, 11.2 and 11.3).
+
+Two steps: :func:`complaint` reads what the provider says out of a body, :func:`provider_error` decides what that means.
+The provider's words are always kept in the message, without secrets.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from piproxy import jsontext
+from piproxy.errors import NO_HEADERS, ProviderError
+from piproxy.jsontext import Json
+from piproxy.redact import redact
+
+MAX_MESSAGE: Final = 4000
+"""Characters of a provider's text that are passed on."""
+
+Kind: TypeAlias = Literal[
+    "overflow",
+    "content_filter",
+    "quota",
+    "auth",
+    "not_found",
+    "timeout",
+    "rate_limit",
+    "overloaded",
+    "too_large",
+    "invalid",
+    "server",
+]
+"""What an error means; the keys of the mapping to the client's status, type and code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What a provider says about an error. ``message`` is redacted and may be empty; ``code`` is always text."""
+
+    message: str = ""
+    type: str | None = None
+    code: str | None = None
+    param: str | None = None
+
+
+def complaint(body: bytes) -> Complaint:
+    """The complaint in an error body: JSON of any known shape, HTML, plain text or nothing."""
+    text = body[: 256 * 1024].decode("utf-8", "replace").strip()
+    try:
+        value = jsontext.parse(body)
+    except (ValueError, RecursionError):
+        return Complaint(_clean(_plain(text)))
+    found = complaint_in(value)
+    return found if found.message else Complaint(_clean(text), found.type, found.code, found.param)
+
+
+def complaint_in(value: Json) -> Complaint:
+    """The complaint in parsed JSON, e.g. one frame of a stream; ``message`` is empty where no known place holds one."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, str):
+        return Complaint(_clean(_plain(value)))
+    if not isinstance(value, dict):
+        return Complaint()
+    error = value.get("error")
+    inner = error if isinstance(error, dict) else {}
+    if isinstance(inner.get("error"), dict) and not inner.get("message"):
+        inner = inner["error"]
+    message = next(filter(None, _messages(value, error, inner)), "")
+    raw = _raw(inner)
+    if raw and raw not in message:
+        message = f"{message}: {raw}" if message else raw
+    return Complaint(
+        _clean(message),
+        _word(inner.get("type"), inner.get("status"), value.get("type"), value.get("__type"), value.get("status")),
+        _word(inner.get("code"), value.get("code"), _first_of_errors(value).get("code"), number=True),
+        _word(inner.get("param"), value.get("param")),
+    )
+
+
+def _messages(value: Mapping[str, Json], error: Json, inner: Mapping[str, Json]) -> Iterable[str]:
+    """Every place where a provider may keep its text, best first."""
+    yield _text(inner.get("message"))
+    if isinstance(error, str):
+        yield error
+    yield _text(value.get("message"))
+    yield _text(value.get("Message"))
+    yield _text(value.get("detail"))
+    errors = value.get("errors")
+    if isinstance(errors, list):
+        yield "; ".join(filter(None, (_text(e.get("message")) if isinstance(e, dict) else _text(e) for e in errors)))
+    yield _text(value.get("title"))
+    yield _text(inner.get("detail"))
+    yield _text(value.get("msg"))
+    yield _text(value.get("error_description"))
+
+
+def _text(value: Json) -> str:
+    """A message as text: a string, ``{"detail": …}``, or FastAPI's list of ``{"loc": […], "msg": …}``."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, dict):
+        return _text(value.get("detail")) or _text(value.get("message"))
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_fault, value)))
+    return ""
+
+
+def _fault(item: Json) -> str:
+    if isinstance(item, str):
+        return item.strip()
+    if not isinstance(item, dict):
+        return ""
+    text = _text(item.get("msg")) or _text(item.get("message"))
+    where = item.get("loc")
+    if text and isinstance(where, list) and where:
+        return f"{'.'.join(map(str, where))}: {text}"
+    return text
+
+
+def _raw(inner: Mapping[str, Json]) -> str:
+    """What stood behind an aggregator's "Provider returned error" (OpenRouter's ``metadata.raw``)."""
+    metadata = inner.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if isinstance(raw, str):
+        return raw.strip()
+    return "" if raw is None else jsontext.dump(raw).decode()
+
+
+def _first_of_errors(value: Mapping[str, Json]) -> Mapping[str, Json]:
+    errors = value.get("errors")
+    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+
+
+def _word(*values: Json, number: bool = False) -> str | None:
+    """The first that is a usable word. A ``status`` may be an HTTP number, which is no type."""
+    for value in values:
+        if isinstance(value, str) and value.strip():
+            return redact(value.strip()[:200])
+        if number and isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return None
+
+
+_HIDDEN: Final = re.compile(r"<(script|style|head)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TAG: Final = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
+
+
+def _plain(text: str) -> str:
+    """Text without HTML, when it is a page."""
+    if not re.match(r"\s*<(!doctype|html|head|body|h1|title|center|\?xml)", text, re.IGNORECASE):
+        return text
+    title = _TITLE.search(text)
+    body = " ".join(html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text))).split())
+    head = " ".join(html.unescape(title[1]).split()) if title else ""
+    return body if head in body else f"{head}: {body}" if body else head
+
+
+def _clean(text: str) -> str:
+    return redact(text.strip()[: 16 * MAX_MESSAGE])[:MAX_MESSAGE]
+
+
+_OVERFLOW: Final = re.compile(
+    r"prompt (is )?too long"
+    r"|input is too long for requested model"
+    r"|prompt exceeds max length"
+    r"|exceeds the context window"
+    r"|input tokens exceeds? (the )?max"
+    r"|input token count.{0,40}exceeds"
+    r"|exceeds .{0,80}maximum (context length|allowed input length|number of tokens)"
+    r"|context window exceed(ed|s limit)"
+    r"|maximum (prompt|context) length is \d"
+    r"|reduce the length of the (messages|input|prompt)"
+    r"|longer than the model'?s context length"
+    r"|exceeds the limit of \d"
+    r"|exceeds the available context size"
+    r"|greater than the context length"
+    r"|exceeded model token limit"
+    r"|too large for model with \d+ maximum"
+    r"|configured context size is"
+    r"|model_context_window_exceeded"
+    r"|range of input length should be"
+    r"|context[_ ]length[_ ]exceeded"
+    r"|too many tokens"
+    r"|token limit exceeded"
+    r"|request_too_large.{0,40}context",
+    re.IGNORECASE,
+)
+_RATE: Final = re.compile(r"rate[ _-]?limit|too many requests|throttl", re.IGNORECASE)
+_QUOTA: Final = re.compile(
+    r"insufficient[ _](quota|balance|credits?|funds)|quota exceeded|exceeded your current quota|billing"
+    r"|available balance|credit balance|usage limit|requires more credits|out of credits|spend(ing)? limit",
+    re.IGNORECASE,
+)
+_SOON: Final = re.compile(r"(retry|try again) (in|after) [\d~]", re.IGNORECASE)
+_FILTER: Final = re.compile(
+    r"content[_ ]filter|ResponsibleAIPolicyViolation|content management policy|content_policy_violation"
+    r"|input was flagged|data_inspection_failed",
+    re.IGNORECASE,
+)
+_KEY: Final = re.compile(
+    r"(incorrect|invalid) api[ _-]?key|api[ _-]?key (is )?(not valid|invalid|incorrect|expired)|API_KEY_INVALID",
+    re.IGNORECASE,
+)
+_BUSY: Final = re.compile(
+    r"overloaded|at capacity|over capacity|capacity exceeded|server_is_overloaded|slow_down|no capacity", re.IGNORECASE
+)
+
+_BY_NAME: Final[Mapping[str, Kind]] = {
+    "context_length_exceeded": "overflow",
+    "model_context_window_exceeded": "overflow",
+    "1261": "overflow",
+    "content_filter": "content_filter",
+    "content_policy_violation": "content_filter",
+    "responsibleaipolicyviolation": "content_filter",
+    "insufficient_quota": "quota",
+    "billing_error": "quota",
+    "billing_hard_limit_reached": "quota",
+    "usage_limit_reached": "quota",
+    "usage_not_included": "quota",
+    "1308": "quota",
+    "authentication_error": "auth",
+    "permission_error": "auth",
+    "invalid_api_key": "auth",
+    "invalid_authentication_error": "auth",
+    "unauthenticated": "auth",
+    "permission_denied": "auth",
+    "model_not_found": "not_found",
+    "not_found_error": "not_found",
+    "not_found": "not_found",
+    "timeout": "timeout",
+    "timeout_error": "timeout",
+    "deadline_exceeded": "timeout",
+    "rate_limit_error": "rate_limit",
+    "rate_limit_exceeded": "rate_limit",
+    "rate_limit": "rate_limit",
+    "too_many_requests": "rate_limit",
+    "resource_exhausted": "rate_limit",
+    "overloaded_error": "overloaded",
+    "provider_overloaded": "overloaded",
+    "server_is_overloaded": "overloaded",
+    "slow_down": "overloaded",
+    "unavailable": "overloaded",
+    "service_unavailable": "overloaded",
+    "service_unavailable_error": "overloaded",
+    "request_too_large": "too_large",
+    "invalid_request_error": "invalid",
+    "invalid_argument": "invalid",
+    "failed_precondition": "invalid",
+    "bad_request": "invalid",
+    "api_error": "server",
+    "server_error": "server",
+    "internal_server_error": "server",
+    "internal": "server",
+}
+"""``error.code`` or ``error.type`` (lower case) -> meaning; decides only where no HTTP status does."""
+
+_BY_STATUS: Final[Mapping[int, Kind]] = {
+    401: "auth",
+    402: "quota",
+    403: "auth",
+    404: "not_found",
+    408: "timeout",
+    413: "too_large",
+    429: "rate_limit",
+    498: "overloaded",
+    503: "overloaded",
+    504: "timeout",
+    529: "overloaded",
+}
+
+_ANSWER: Final[Mapping[Kind, tuple[int, str, str | None]]] = {
+    "overflow": (400, "invalid_request_error", "context_length_exceeded"),
+    "content_filter": (400, "invalid_request_error", "content_filter"),
+    "quota": (429, "insufficient_quota", "insufficient_quota"),
+    "auth": (502, "server_error", "upstream_auth_error"),
+    "not_found": (404, "invalid_request_error", "model_not_found"),
+    "timeout": (504, "server_error", "timeout"),
+    "rate_limit": (429, "rate_limit_error", "rate_limit_exceeded"),
+    "overloaded": (503, "server_error", "provider_overloaded"),
+    "too_large": (413, "invalid_request_error", "request_too_large"),
+    "invalid": (400, "invalid_request_error", None),
+    "server": (502, "server_error", "upstream_error"),
+}
+_LAST_WORD: Final = frozenset(("quota", "auth"))
+"""Trying again will not help."""
+_PACED: Final = frozenset(("quota", "rate_limit", "overloaded", "timeout", "server"))
+
+
+def provider_error(
+    status: int | None, said: Complaint, headers: Mapping[str, str] = NO_HEADERS, *, kind: Kind | None = None
+) -> ProviderError:
+    """The client's error for a provider's.
+
+    ``status`` is the provider's HTTP status; ``None`` means an error inside a stream, told apart by its ``code`` and
+    ``type``. ``headers`` are the answer's, names in lower case. ``kind`` is what a room knows better than the general
+    rules. A refused credential becomes 502 ``upstream_auth_error``, with ``x-should-retry: false``; who knows that the
+    client brought the key makes a 401 of it.
+    """
+    meaning = kind or classify(status, said)
+    answer, type_, code = _ANSWER[meaning]
+    message = said.message
+    if not message:
+        where = f"HTTP {status}" if status is not None else "an error"
+        message = f"The provider answered {where} and said nothing about it."
+    error = ProviderError(
+        message,
+        upstream_status=status,
+        status=answer,
+        type=type_,
+        param=said.param if answer in (400, 404) else None,
+        headers=_passed_on(meaning, headers),
+    )
+    error.code = code or (said.code if said.code != str(status) else None)
+    return error
+
+
+def classify(status: int | None, said: Complaint) -> Kind:
+    """What the error means; an answer of 5xx is never blamed on the request."""
+    names = [name.lower() for name in (said.code, said.type) if name]
+    if status is None:
+        status = next((int(n) for n in names if n.isdecimal() and 400 <= int(n) < 600), None)
+    named: Kind | None = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
+    text = " ".join((said.message, *names))
+    if status is not None and status >= 500:
+        return _of_server(status, named, text)
+    if status is None or 400 <= status < 500:
+        return _of_request(status, named, text)
+    return "server"
+
+
+def _of_server(status: int, named: Kind | None, text: str) -> Kind:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return "overloaded" if named == "overloaded" or _BUSY.search(text) else "server"
+
+
+def _of_request(status: int | None, named: Kind | None, text: str) -> Kind:
+    """4xx, or no status at all."""
+    limited = named == "rate_limit" or bool(_RATE.search(text))
+    if named == "overflow" or (_OVERFLOW.search(text) and not limited) or (status in (400, 413) and not text.strip()):
+        return "overflow"
+    if status == 402 or named == "quota" or (status in (None, 403, 429) and _out_of_money(text, named)):
+        return "quota"
+    if status != 429 and (named == "content_filter" or _FILTER.search(text)):
+        return "content_filter"
+    if status in (None, 400) and (named == "auth" or _KEY.search(text)):
+        return "auth"
+    if status is not None:
+        return _BY_STATUS.get(status, "invalid")
+    if named is not None and named not in ("invalid", "server"):
+        return named
+    if limited:
+        return "rate_limit"
+    if _BUSY.search(text):
+        return "overloaded"
+    return named or "server"
+
+
+def _out_of_money(text: str, named: Kind | None) -> bool:
+    """A plan or a balance is used up; a limit that ends in some seconds is only a rate limit."""
+    if not _QUOTA.search(text) or _SOON.search(text):
+        return False
+    return named != "rate_limit" or bool(re.search(r"per ?day|daily|monthly|balance|credits", text, re.IGNORECASE))
+
+
+def _passed_on(meaning: Kind, headers: Mapping[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    if meaning in _PACED:
+        for name, value in headers.items():
+            low = name.lower()
+            if value.isprintable() and (
+                low in ("retry-after", "retry-after-ms", "x-should-retry")
+                or (meaning in ("rate_limit", "quota") and low.startswith(("x-ratelimit-", "anthropic-ratelimit-")))
+            ):
+                kept[low] = value
+    if meaning in _LAST_WORD:
+        kept["x-should-retry"] = "false"
+    return kept

@@ -27,8 +27,10 @@ secret: whoever raises with foreign text redacts it first (:mod:`piproxy.redact`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+
+from piproxy.events import Event
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 

@@ -12,12 +12,13 @@ State lives in the parser, one per request, never shared. :mod:`piproxy.wire.roo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from piproxy.chat import Chat
-from piproxy.errors import ProviderError
+from piproxy.errors import ProviderError, UpstreamError
 from piproxy.events import Event
 from piproxy.jsontext import Json
 from piproxy.model import Model
@@ -70,6 +71,16 @@ class WireRequest:
     """The answer will be streamed. ``False`` only for an API or option that cannot stream."""
 
 
+@contextmanager
+def keeping(events: Sequence[Event]) -> Iterator[None]:
+    """Around the loop of a ``feed`` or ``end``: an error takes the events before it along, so that none is lost."""
+    try:
+        yield
+    except UpstreamError as error:
+        error.events = (*events, *error.events)
+        raise
+
+
 class StreamParser(Protocol):
     """Bytes of one answer (HTTP status 200) in, events out; any cut of the bytes gives the same events."""
 
@@ -78,7 +89,8 @@ class StreamParser(Protocol):
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Events that became complete. Raises :class:`~piproxy.errors.ProviderError` for an error inside the stream,
-        :class:`~piproxy.errors.UpstreamBroken` for bytes that make no sense."""
+        :class:`~piproxy.errors.UpstreamBroken` for bytes that make no sense; the error's ``events`` are those that
+        stood before it in the same bytes (use :func:`keeping`)."""
         ...
 
     def end(self) -> Sequence[Event]:

@@ -1,0 +1,400 @@
+"""One request, one upstream stream: deadlines and cancel scopes live here.
+
+The plan. An exchange runs as a task in the request's own nursery. When the client leaves, that nursery is cancelled,
+the ``async with`` around the upstream stream unwinds, and the connection to the provider is closed in that instant. One
+cancel scope covers everything that waits for the provider; its deadline is moved before each wait (connect, first byte,
+silence between bytes) and put off while we wait for the client, whose stalls are the server's business. Until the
+provider's first event the HTTP status is still open, so a refusal keeps its status; after it, an error is one frame.
+
+Nothing is retried (design, decision 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from math import inf
+from types import TracebackType
+from typing import Final, Literal, Protocol, Self
+
+import trio
+
+from piproxy.chat import Chat
+from piproxy.credential import Credential
+from piproxy.errors import GatewayError, PiproxyError, ProviderError, UpstreamBroken, UpstreamError, UpstreamTimeout
+from piproxy.events import Event, Finish, Usage
+from piproxy.model import Model
+from piproxy.replay import ReplayMemory
+from piproxy.transcript import session_hash
+from piproxy.upstream import auth
+from piproxy.upstream.http import Answer, read_all
+from piproxy.wire.room import Options
+from piproxy.wire.rooms import room_for
+
+DRAIN: Final = 0.1
+"""Seconds that a finished answer may take to end its HTTP body, so that the connection can be used again."""
+UPSTREAM_IDS: Final = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
+LAST_FRAME: Final = 5.0
+"""Seconds that a client gets to take the error frame of a stream that failed."""
+
+
+class Ending(StrEnum):
+    """How a request ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    CLIENT_LEFT = "client left"
+    DEADLINE = "deadline"
+    UPSTREAM = "upstream failed"
+    SHUTDOWN = "shutdown"
+    BUG = "internal error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds; ``inf`` is no limit."""
+
+    connect: float = 10.0
+    first_byte: float = 120.0
+    """From the connection to the first byte of the answer's body, the upload included."""
+    idle: float = 120.0
+    """Silence between two pieces of the answer."""
+    total: float = inf
+    hold: float = 10.0
+    """How long a stream's status line waits for the provider's first event, so that a refusal keeps its status."""
+    keep_alive: float = 15.0
+    """A comment goes to a streaming client after this much silence; 0 is never."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """What one request came to; the server writes it to the log once, at the end."""
+
+    request_id: str
+    client_request_id: str | None = None
+    method: str = ""
+    path: str = ""
+    status: int | None = None
+    model: str | None = None
+    provider: str | None = None
+    api: str | None = None
+    stream: bool = False
+    upstream_id: str | None = None
+    first_event: float | None = None
+    """Seconds from the start of the exchange to the provider's first event."""
+    usage: Usage | None = None
+    cost: float | None = None
+    ending: Ending = Ending.DONE
+    error: str | None = None
+    bug: Exception | None = None
+    dropped: tuple[str, ...] = ()
+
+
+class Encoder(Protocol):
+    """A dialect's way to write events for the client."""
+
+    @property
+    def usage(self) -> Usage | None: ...
+
+    def feed(self, events: Sequence[Event], /) -> bytes: ...
+
+
+class StreamingEncoder(Encoder, Protocol):
+    """One that can also say, in the middle of a stream, that something went wrong or that we are still there."""
+
+    def fail(self, error: PiproxyError, /) -> bytes: ...
+
+    def keep_alive(self) -> bytes: ...
+
+
+class Upstream(Protocol):
+    """The way to the providers."""
+
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        connection: Callable[[bool], None] | None,
+    ) -> AbstractAsyncContextManager[Answer]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One chat on its way to one model."""
+
+    chat: Chat
+    model: Model
+    record: Record
+    override_key: str | None = None
+    """The client's own key for the provider (``X-Pi-Upstream-Api-Key``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is known when the answer begins."""
+
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Progress:
+    """State of one running exchange."""
+
+    head: Head = field(default_factory=Head)
+    began: bool = False
+    sent_at: float = 0.0
+
+
+Deliver = Callable[[Head, Sequence[Event]], Awaitable[None]]
+
+
+class Exchange:
+    """Everything an exchange needs that outlives a request."""
+
+    def __init__(
+        self,
+        *,
+        upstream: Upstream,
+        credential: Callable[[Model, str | None], Awaitable[Credential]],
+        limits: Limits,
+        memory: ReplayMemory | None = None,
+        cache: Literal["none", "short", "long"] = "short",
+    ) -> None:
+        self.limits = limits
+        self._upstream = upstream
+        self._credential = credential
+        self._memory = memory if memory is not None else ReplayMemory()
+        self._cache = cache
+
+    async def whole(self, call: Call, fold: Encoder) -> tuple[Head, bytes]:
+        """The answer in one piece. Raises :class:`PiproxyError`; cancelled when the client leaves."""
+        body: list[bytes] = []
+        heads: list[Head] = []
+
+        async def deliver(head: Head, events: Sequence[Event]) -> None:
+            heads.append(head)
+            body.append(fold.feed(events))
+
+        try:
+            await self._converse(call, deliver)
+        except PiproxyError as error:
+            _note(call.record, error)
+            raise
+        finally:
+            call.record.usage = fold.usage or call.record.usage
+        return heads[-1], b"".join(body)
+
+    async def stream(
+        self,
+        call: Call,
+        encoder: StreamingEncoder,
+        out: trio.MemorySendChannel[bytes],
+        *,
+        task_status: trio.TaskStatus[Head] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """The answer, frame by frame, into ``out``.
+
+        ``started(head)`` is the promise that the provider accepted: it is called at its first event, or after
+        ``limits.hold`` seconds. What goes wrong before that is raised; afterwards it becomes the encoder's error frame.
+        """
+        progress = _Progress(sent_at=trio.current_time())
+        failure: PiproxyError | None = None
+
+        def begin() -> None:
+            if not progress.began:
+                progress.began = True
+                task_status.started(progress.head)
+
+        async def deliver(head: Head, events: Sequence[Event]) -> None:
+            progress.head = head
+            begin()
+            if frames := encoder.feed(events):
+                await out.send(frames)
+                progress.sent_at = trio.current_time()
+
+        async with out:
+            try:
+                async with trio.open_nursery() as beside:
+                    beside.start_soon(self._tick, progress, begin, encoder, out)
+                    try:
+                        await self._converse(call, deliver)
+                    except PiproxyError as error:
+                        failure = error
+                    except Exception as bug:
+                        call.record.bug = bug
+                        failure = GatewayError("piproxy itself failed; its log says more.")
+                    beside.cancel_scope.cancel()
+            finally:
+                call.record.usage = encoder.usage or call.record.usage
+            if failure is None:
+                return
+            _note(call.record, failure)
+            if not progress.began:
+                raise failure
+            with trio.move_on_after(LAST_FRAME):
+                await out.send(encoder.fail(failure))
+
+    async def _tick(
+        self,
+        progress: _Progress,
+        begin: Callable[[], None],
+        encoder: StreamingEncoder,
+        out: trio.MemorySendChannel[bytes],
+    ) -> None:
+        """Begin the answer when the provider thinks for long, then tell the client from time to time that we live."""
+        await trio.sleep(self.limits.hold)
+        begin()
+        every = self.limits.keep_alive
+        if not every:
+            return
+        while True:
+            await trio.sleep_until(progress.sent_at + every)
+            if trio.current_time() >= progress.sent_at + every:
+                await out.send(encoder.keep_alive())
+                progress.sent_at = trio.current_time()
+
+    async def _converse(self, call: Call, deliver: Deliver) -> None:
+        """Ask the provider and deliver its events as they come."""
+        began = trio.current_time()
+        record = call.record
+        with _Deadline(self.limits) as deadline:
+            deadline.client()
+            credential = await self._credential(call.model, call.override_key)
+            model, options = self._options(call, credential)
+            room = room_for(model.api)
+            request = room.build_request(call.chat, model, options)
+            head = Head(request.dropped)
+            record.dropped = request.dropped
+            headers = auth.sign(request, credential, now=datetime.now(UTC))
+            deadline.first_byte()
+            async with self._upstream.stream(
+                request.method, request.url, headers=headers, body=request.body, connection=deadline.connection
+            ) as answer:
+                record.upstream_id = _upstream_id(answer.headers)
+                if not 200 <= answer.status < 300:
+                    body = await read_all(answer)
+                    raise _blamed(room.parse_failure(answer.status, answer.headers, body), credential)
+                parser = room.stream_parser(request, _content_type(answer.headers))
+                finished = False
+                while not finished:
+                    data = await answer.read()
+                    try:
+                        events = parser.feed(data) if data else parser.end()
+                    except UpstreamError as error:
+                        if error.events:
+                            deadline.client()
+                            await deliver(head, error.events)
+                        raise
+                    if events:
+                        if record.first_event is None:
+                            record.first_event = trio.current_time() - began
+                        finished = isinstance(events[-1], Finish)
+                        deadline.client()
+                        await deliver(head, events)
+                    if not (data or finished):
+                        raise UpstreamBroken("The provider's answer stopped short.")
+                    deadline.idle()
+                self._memory.keep(model.api, parser.replay)
+                with trio.move_on_after(DRAIN), suppress(UpstreamBroken):
+                    while await answer.read():
+                        pass
+
+    def _options(self, call: Call, credential: Credential) -> tuple[Model, Options]:
+        """The model at the address that the login dictates, and what its room needs to know."""
+        model, chat = call.model, call.chat
+        if credential.base_url is not None:
+            model = replace(model, base_url=credential.base_url)
+        return model, Options(
+            session_id=chat.prompt_cache_key or session_hash(model.canonical_id, chat.messages),
+            cache=self._cache,
+            identity=auth.identity(model, credential),
+            env=credential.env,
+            replay=self._memory.view(model.api),
+            key_kind="adc" if credential.bearer else "key" if credential.api_key else "none",
+            wire_id=call.record.request_id,
+        )
+
+
+class _Deadline:
+    """One cancel scope around the provider's side; the deadline is moved before each wait."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._end = trio.current_time() + limits.total
+        self._scope = trio.CancelScope(deadline=self._end)
+        self._why = ""
+
+    def __enter__(self) -> Self:
+        self._scope.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        swallowed = bool(self._scope.__exit__(kind, exc, trace))
+        if self._scope.cancelled_caught:
+            raise UpstreamTimeout(self._why)
+        return swallowed
+
+    def connection(self, stands: bool) -> None:
+        """The upstream opens a connection, or has one."""
+        if stands:
+            self.first_byte()
+        else:
+            self._expect(self._limits.connect, "No connection to the provider within {} s.")
+
+    def first_byte(self) -> None:
+        self._expect(self._limits.first_byte, "The provider did not begin to answer within {} s.")
+
+    def idle(self) -> None:
+        self._expect(self._limits.idle, "The provider was silent for {} s in the middle of its answer.")
+
+    def client(self) -> None:
+        """We wait for the client, or for ourselves: only the total counts."""
+        self._expect(inf, "")
+
+    def _expect(self, seconds: float, why: str) -> None:
+        deadline = trio.current_time() + seconds
+        if deadline >= self._end:
+            deadline, seconds, why = self._end, self._limits.total, "The answer took longer than {} s."
+        self._why = why.format(f"{seconds:g}")
+        self._scope.deadline = deadline
+
+
+def _blamed(error: ProviderError, credential: Credential) -> ProviderError:
+    """A key that the client gave and the provider refuses is the client's fault, not ours."""
+    if error.code == "upstream_auth_error" and credential.from_client:
+        return ProviderError(
+            error.message,
+            upstream_status=error.upstream_status,
+            status=error.upstream_status if error.upstream_status in (401, 403) else 401,
+            type="invalid_request_error",
+            code="invalid_api_key",
+        )
+    return error
+
+
+def _note(record: Record, error: PiproxyError) -> None:
+    record.error = error.message
+    if record.bug is not None:
+        record.ending = Ending.BUG
+    elif isinstance(error, UpstreamTimeout):
+        record.ending = Ending.DEADLINE
+    elif error.status < 500:
+        record.ending = Ending.REFUSED
+    else:
+        record.ending = Ending.UPSTREAM
+
+
+def _content_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _upstream_id(headers: Mapping[str, str]) -> str | None:
+    return next((headers[name] for name in UPSTREAM_IDS if name in headers), None)

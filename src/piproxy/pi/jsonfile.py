@@ -1,0 +1,168 @@
+"""Reading a JSON file that another program may be writing (pi-on-disk.md, 1.4 and 5.1), and writing text as pi does.
+
+pi rewrites its files in place: truncate, then write. A reader without the lock can therefore see an empty file or half
+of one, so a text that does not parse is read again a few times before it is called broken.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, NoReturn
+
+from piproxy.errors import ConfigError
+from piproxy.jsontext import Json
+
+RETRIES: Final = 5
+PAUSE: Final = 0.05
+"""Seconds between two attempts on a text that does not parse."""
+
+_STRING_OR_COMMENT: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*')
+_STRING_OR_TRAILING_COMMA: Final = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])')
+
+
+class UnreadableFile(ConfigError):
+    """A file of pi's cannot be read; ``line`` is ``None`` when the trouble has no place in the text."""
+
+    def __init__(self, path: Path, reason: str, line: int | None = None) -> None:
+        at = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{at}: {reason}")
+        self.path = path
+        self.line = line
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Equal fingerprints: the file has not changed since it was read."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a file held, and the fingerprint taken *before* it was read, so that a write in between shows later."""
+
+    value: Json
+    fingerprint: Fingerprint | None
+
+
+def fingerprint(path: Path) -> Fingerprint | None:
+    """The file's present fingerprint; ``None`` when there is no such file, or none that we may look at."""
+    try:
+        return _fingerprint_of(path.stat())
+    except OSError:
+        return None
+
+
+def read(path: Path, *, missing: Json, relaxed: bool = False, sleep: Callable[[float], None] = time.sleep) -> Document:
+    """Read and parse ``path``; blocks for up to a quarter of a second on a half-written file.
+
+    ``missing`` is the value when there is no file, or one that stays empty. ``relaxed`` allows what pi allows in
+    models.json. Raises :class:`UnreadableFile`.
+    """
+    for attempts_left in range(RETRIES, -1, -1):
+        try:
+            content, mark = _content(path)
+        except FileNotFoundError:
+            return Document(missing, None)
+        except OSError as exc:
+            raise UnreadableFile(path, exc.strerror or type(exc).__name__) from exc
+        if content.strip() or not attempts_left:
+            try:
+                return Document(parse(content, path, relaxed=relaxed) if content.strip() else missing, mark)
+            except UnreadableFile:
+                if not attempts_left:
+                    raise
+        sleep(PAUSE)
+    raise AssertionError  # the last attempt returns or raises
+
+
+def parse(content: bytes, path: Path, *, relaxed: bool = False) -> Json:
+    """Parse a file's bytes; a byte order mark is skipped. Raises :class:`UnreadableFile` with the line.
+
+    As in JavaScript, ``NaN`` and ``Infinity`` are errors. In ``relaxed`` text ``//`` comments and trailing commas are
+    allowed, and a byte that is not UTF-8 does not spoil the file.
+    """
+    try:
+        text = content.decode("utf-8-sig", "replace" if relaxed else "strict")
+    except UnicodeDecodeError as exc:
+        raise UnreadableFile(path, "not UTF-8", content[: exc.start].count(b"\n") + 1) from exc
+    if relaxed:
+        text = without_comments(text)
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as exc:
+        raise UnreadableFile(path, f"{exc.msg} (column {exc.colno})", exc.lineno) from exc
+    except (ValueError, RecursionError) as exc:
+        raise UnreadableFile(path, str(exc)) from exc
+
+
+def without_comments(text: str) -> str:
+    """Plain JSON of the same line numbers: ``//`` comments and trailing commas outside strings are gone.
+
+    ``/* */`` stays, and so stays an error, as in pi.
+    """
+    text = _STRING_OR_COMMENT.sub(lambda found: found[0] if found[0][0] == '"' else "", text)
+    return _STRING_OR_TRAILING_COMMA.sub(lambda found: found[0] if found[0][0] == '"' else "", text)
+
+
+def dump(value: Json) -> bytes:
+    """The bytes that pi's ``JSON.stringify(value, null, 2)`` writes; no newline at the end.
+
+    JavaScript's habits are kept: keys that look like array indexes come first, in rising order; ``1.0`` is ``1``; half
+    a surrogate pair is escaped. Integers keep all their digits, which JavaScript would round above 2^53.
+    """
+    return _text(value, "\n").encode()
+
+
+def _text(value: Json, newline: str) -> str:
+    deeper = newline + "  "
+    if isinstance(value, dict):
+        members = [f"{_string(key)}: {_text(value[key], deeper)}" for key in _javascript_order(value)]
+        return "{" + deeper + f",{deeper}".join(members) + newline + "}" if members else "{}"
+    if isinstance(value, list):
+        items = [_text(item, deeper) for item in value]
+        return "[" + deeper + f",{deeper}".join(items) + newline + "]" if items else "[]"
+    if isinstance(value, str):
+        return _string(value)
+    return _number(value) if isinstance(value, float) else json.dumps(value)
+
+
+def _string(value: str) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+def _number(value: float) -> str:
+    digits, _, exponent = repr(value).partition("e")
+    if -7 < int(exponent or 0) < 21:
+        return f"{Decimal(repr(value)):f}".removesuffix(".0") if value else "0"
+    return f"{digits}e{int(exponent):+d}"
+
+
+def _javascript_order(value: dict[str, Json]) -> list[str]:
+    indexes = [key for key in value if re.fullmatch("0|[1-9][0-9]{0,9}", key) and int(key) < 2**32 - 1]
+    return [*sorted(indexes, key=int), *(key for key in value if key not in indexes)]
+
+
+def _content(path: Path) -> tuple[bytes, Fingerprint]:
+    with path.open("rb") as file:
+        mark = _fingerprint_of(os.fstat(file.fileno()))
+        return file.read(), mark
+
+
+def _fingerprint_of(stat: os.stat_result) -> Fingerprint:
+    return Fingerprint(stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

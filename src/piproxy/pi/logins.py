@@ -1,0 +1,135 @@
+"""The answer to "what is configured for this provider?" (pi-on-disk.md, 2.3 and 8.1).
+
+1. a key that the client sent along
+2. the provider's entry in auth.json, which *owns* the provider: a login never falls back to the environment; only a
+   key entry without a usable key does
+3. ``apiKey`` in models.json, which blocks the environment even when it cannot be resolved
+4. environment variables, then ambient cloud credentials
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from os.path import isfile
+from typing import Final
+
+from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, StoredEntry, UnusableEntry
+from piproxy.pi.environment import KEY_VARIABLES, OAUTH, key_variables
+from piproxy.pi.login import Login
+from piproxy.pi.special_logins import CODEX, LLAMA, RESOLVERS, Asked, is_marker
+from piproxy.pi.values import Command, CommandCache, Runner, Unresolved, expand, parse
+
+__all__ = ["STORED_COMMANDS", "Login", "resolve"]
+
+STORED_COMMANDS: Final = CommandCache()
+"""Outcomes of auth.json's commands, kept for the life of the process as pi does."""
+
+AUTH_JSON: Final = "auth.json"
+MODELS_JSON: Final = "models.json"
+CLIENT: Final = "the request's X-Pi-Upstream-Api-Key"
+
+
+def resolve(
+    provider: str,
+    stored_entry: StoredEntry | None,
+    models_json_api_key: str | None,
+    environ: Mapping[str, str],
+    *,
+    override: str | None = None,
+    run_commands: bool = True,
+    oauth: str | None = None,
+    stored_commands: Runner = STORED_COMMANDS,
+    run: Runner | None = None,
+    exists: Callable[[str], bool] = isfile,
+) -> Login:
+    """What is configured for ``provider``; never raises.
+
+    Blocks while a command runs (up to 10 seconds each): call it from a thread where that matters.
+    ``run_commands=False`` leaves the commands of models.json alone (they run anew for every request); those of
+    auth.json run once in the process's life, and also for a mere availability check, as in pi. ``oauth`` is the field
+    of that name of the provider in models.json (``"radius"``).
+    """
+    env = stored_entry.env if isinstance(stored_entry, ApiKeyEntry) else {}
+    if override is not None and override.strip():
+        return _override(Asked(provider, override, CLIENT, env, environ, exists))
+    if isinstance(stored_entry, UnusableEntry):
+        return _none(provider, f"the entry in auth.json cannot be used: {stored_entry.reason}")
+    if isinstance(stored_entry, OAuthEntry):
+        return _oauth(provider, stored_entry, oauth)
+    if isinstance(stored_entry, ApiKeyEntry):
+        return _stored_key(provider, stored_entry, environ, stored_commands, exists)
+    if models_json_api_key is not None:
+        return _configured(provider, models_json_api_key, environ, run if run_commands else _not_run, exists)
+    return _ask(Asked(provider, None, "", {}, environ, exists))
+
+
+def _override(asked: Asked) -> Login:
+    """A client's key is used as it is, even where pi has no key method (a ChatGPT access token)."""
+    found = _ask(asked) if asked.provider != CODEX else _none(CODEX, "")
+    return Login(
+        provider=asked.provider,
+        kind="api_key",
+        key=asked.key,
+        env=found.env or asked.settings(),
+        source=CLIENT,
+        base_url=found.base_url,
+        from_client=True,
+    )
+
+
+def _stored_key(
+    provider: str,
+    entry: ApiKeyEntry,
+    environ: Mapping[str, str],
+    run: Runner,
+    exists: Callable[[str], bool],
+) -> Login:
+    key = expand(entry.key, entry.env, environ, run=run) if entry.key else None
+    text = key if isinstance(key, str) and key.strip() and not is_marker(key) else None
+    found = _ask(Asked(provider, text, AUTH_JSON, entry.env, environ, exists))
+    if found.kind != "none" or text is not None:
+        return found
+    if isinstance(key, Unresolved):
+        return _none(provider, f"the key in auth.json could not be resolved from {key.words}")
+    return _none(provider, f"the entry in auth.json holds no usable key; {found.problem}")
+
+
+def _configured(
+    provider: str, text: str, environ: Mapping[str, str], run: Runner | None, exists: Callable[[str], bool]
+) -> Login:
+    key = expand(text, environ, run=run)
+    if isinstance(key, Unresolved):
+        return _none(provider, f'Failed to resolve API key for provider "{provider}" from {key.words}')
+    if not key.strip() and not isinstance(parse(text), Command):
+        return _none(provider, "the apiKey in models.json is empty")
+    found = _ask(Asked(provider, key, MODELS_JSON, {}, environ, exists))
+    if key or found.kind == "none":
+        return found
+    return Login(provider=provider, kind=found.kind, env=found.env, source=MODELS_JSON, base_url=found.base_url)
+
+
+def _oauth(provider: str, entry: OAuthEntry, oauth: str | None) -> Login:
+    """A login of a provider that pi does not know may come from an extension: usable as long as it lasts."""
+    if provider not in OAUTH and oauth != "radius" and provider in (*KEY_VARIABLES, LLAMA):
+        return _none(provider, "auth.json holds a login, but this provider takes only a key")
+    return Login(provider=provider, kind="oauth", key=entry.access, source=AUTH_JSON, entry=entry)
+
+
+def _ask(asked: Asked) -> Login:
+    special = RESOLVERS.get(asked.provider)
+    if special is not None:
+        return special(asked)
+    found = asked.key_or_variable()
+    if found is not None:
+        return asked.answer("api_key", found[1], key=found[0])
+    names = key_variables(asked.provider)
+    return asked.none(f"no login and no {' or '.join(names)}" if names else "no key is configured")
+
+
+def _none(provider: str, problem: str) -> Login:
+    return Login(provider=provider, kind="none", problem=problem)
+
+
+def _not_run(_line: str) -> str:
+    """Stands for a command that is not asked to run: it may well print a key."""
+    return ""

@@ -1,0 +1,159 @@
+"""pi's config-value language (pi-on-disk.md, 2.2): keys in auth.json, keys and headers in models.json.
+
+    abc              itself
+    pre-$A-${B}      variables; one that is unset or empty leaves the whole value unresolved
+    $$  $!           a literal ``$`` and ``!``
+    !command         what the command prints, trimmed
+
+:func:`parse` and :func:`expand` are pure; :func:`run_command` is the one that starts a process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+COMMAND_TIMEOUT: Final = 10.0
+
+_TOKEN: Final = re.compile(
+    r"\$(?:(?P<escaped>[$!])|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<odd>\{[^}]*\})|(?P<bare>[A-Za-z_][A-Za-z0-9_]*))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Literal text and variables, in order."""
+
+    parts: tuple[str | Variable, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables, each once."""
+        return tuple(dict.fromkeys(part.name for part in self.parts if isinstance(part, Variable)))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A shell command."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Why a value has no value; ``words`` ends pi's own sentence "Failed to resolve … from"."""
+
+    words: str
+
+
+Runner: TypeAlias = Callable[[str], "str | None"]
+"""Runs a command line; ``None``: it failed, took too long or printed nothing."""
+
+
+def parse(text: str) -> Template | Command:
+    """Read a value; every text has a meaning."""
+    if text.startswith("!"):
+        return Command(text[1:])
+    parts: list[str | Variable] = []
+    end = 0
+    for token in _TOKEN.finditer(text):
+        literal = text[end : token.start()]
+        name = token["braced"] or token["bare"]
+        parts += [literal, Variable(name)] if name else [literal + (token["escaped"] or token[0])]
+        end = token.end()
+    parts.append(text[end:])
+    return Template(tuple(_joined(parts)))
+
+
+def expand(text: str, *variables: Mapping[str, str], run: Runner | None = None) -> str | Unresolved:
+    """The value of ``text``. Variables are looked up in the mappings from left to right; empty counts as unset.
+
+    ``run`` is given commands (default: :func:`run_command`, anew each time).
+    """
+    value = parse(text)
+    if isinstance(value, Command):
+        printed = (run or run_command)(value.line)
+        return printed if printed is not None else Unresolved(f"shell command: {value.line}")
+    found = {name: lookup(name, *variables) for name in value.names}
+    unset = [name for name in found if found[name] is None]
+    if unset:
+        return Unresolved(f"environment variable{'s' if len(unset) > 1 else ''}: {', '.join(unset)}")
+    return "".join(part if isinstance(part, str) else found[part.name] or "" for part in value.parts)
+
+
+def lookup(name: str, *variables: Mapping[str, str]) -> str | None:
+    """The first non-empty value of a variable."""
+    return next((layer[name] for layer in variables if layer.get(name)), None)
+
+
+def run_command(line: str, *, timeout: float = COMMAND_TIMEOUT) -> str | None:
+    """Run ``line`` by the system's shell and give what it printed, trimmed; blocks, so call it from a thread.
+
+    ``None`` for a failure, for nothing printed and for a command that is still running after ``timeout`` seconds; that
+    one is ended with everything it started.
+    """
+    try:
+        process = subprocess.Popen(  # noqa: S602 - the user's own command, from the user's own file
+            line,
+            shell=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError):
+        return None
+    with process:
+        try:
+            printed, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            return None
+    text = printed.decode(errors="replace").strip()
+    return text if process.returncode == 0 and text else None
+
+
+@dataclass(slots=True)
+class CommandCache:
+    """Runs each command line once in the process's life and remembers the outcome, failures included.
+
+    This is pi's rule for auth.json; commands of models.json run for every request. Safe to call from several threads:
+    the second caller waits for the first.
+    """
+
+    run: Runner = run_command
+    _outcomes: dict[str, str | None] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __call__(self, line: str) -> str | None:
+        with self._lock:
+            if line not in self._outcomes:
+                self._outcomes[line] = self.run(line)
+            return self._outcomes[line]
+
+
+def _joined(parts: list[str | Variable]) -> list[str | Variable]:
+    joined: list[str | Variable] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part != "":
+            joined.append(part)
+    return joined
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()

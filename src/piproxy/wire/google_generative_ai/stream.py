@@ -1,0 +1,219 @@
+"""Gemini's answer -> events (wire reference, 3.5).
+
+The stream has no end mark: the connection closes. An answer is complete when a ``finishReason`` was seen, and the usage
+may still follow it, so :class:`~piproxy.events.Finish` is given at the end of the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from piproxy import jsontext
+from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
+from piproxy.events import (
+    Event,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    ReasoningOpaque,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+)
+from piproxy.jsontext import Json
+from piproxy.wire.google_generative_ai.body import DocumentReader
+from piproxy.wire.google_generative_ai.failure import failure_in
+from piproxy.wire.google_generative_ai.signatures import extra_content, reasoning_detail
+from piproxy.wire.room import StreamParser, WireRequest
+
+_FINISH: Final[Mapping[str, FinishReason]] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "CONTINUATION": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "IMAGE_OTHER": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "ESCALATION": "content_filter",
+    "LANGUAGE": "content_filter",
+}
+"""Every other reason is a failure of the model or of the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What the parser must know about the request."""
+
+    wire_id: str = ""
+    """Where made-up tool-call ids come from."""
+
+
+def stream_parser(request: WireRequest, content_type: str) -> StreamParser:
+    """A parser of one answer; the form is told by its bytes, not by ``content_type``, which gateways get wrong."""
+    del content_type
+    notes = request.notes
+    return _Parser(notes if isinstance(notes, Notes) else Notes())
+
+
+class _Parser:
+    def __init__(self, notes: Notes) -> None:
+        self.replay: dict[str, Json] = {}
+        self._reader = DocumentReader()
+        self._wire_id = notes.wire_id
+        self._started = False
+        self._ids: set[str] = set()
+        self._made_up = 0
+        self._usage: Usage | None = None
+        self._finish: str | None = None
+        self._finish_message: str | None = None
+        self._blocked: ProviderError | None = None
+        self._failure: UpstreamError | None = None
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        if self._failure:
+            raise self._failure
+        events: list[Event] = []
+        try:
+            self._read(self._reader.feed(data), events)
+        except UpstreamError as error:
+            if not events:
+                raise
+            self._failure = error  # what came before it goes out first
+        return events
+
+    def end(self) -> Sequence[Event]:
+        if self._failure:
+            raise self._failure
+        events: list[Event] = []
+        self._read(self._reader.end(), events)
+        if self._finish is None:
+            raise self._blocked or UpstreamBroken("The provider's answer ended without a finish reason.")
+        if self._usage:
+            events.append(self._usage)
+        reason = _FINISH[self._finish]
+        if reason == "stop" and self._ids:
+            reason = "tool_calls"
+        events.append(Finish(reason, self._detail(reason)))
+        return events
+
+    def _read(self, documents: Iterable[dict[str, Json]], events: list[Event]) -> None:
+        for document in documents:
+            if document.get("error"):
+                raise failure_in(document)
+            self._document(document, events)
+
+    def _document(self, document: Mapping[str, Json], events: list[Event]) -> None:
+        candidate = _candidate(document)
+        feedback = document.get("promptFeedback")
+        if isinstance(feedback, dict) and feedback.get("blockReason"):
+            self._blocked = _blocked(feedback)
+            if candidate is None and not self._started:
+                raise self._blocked
+        reason = candidate.get("finishReason") if candidate else None
+        if isinstance(document.get("usageMetadata"), dict):
+            self._usage = _usage(document["usageMetadata"])
+        parts = _parts(candidate)
+        if not self._started and (parts or reason is None or reason in _FINISH):  # else a failure from the start
+            self._started = True
+            events.append(Started(_text(document.get("responseId")), _text(document.get("modelVersion"))))
+        for part in parts:
+            self._part(part, events)
+        if candidate and isinstance(reason, str):
+            message = _text(candidate.get("finishMessage"))
+            if reason not in _FINISH:
+                raise ProviderError(f"The model stopped with {reason}." + (f" {message}" if message else ""))
+            self._finish, self._finish_message = reason, message
+
+    def _part(self, part: Mapping[str, Json], events: list[Event]) -> None:
+        signature = _text(part.get("thoughtSignature"))
+        call = part.get("functionCall")
+        if isinstance(call, dict):
+            self._call(call, signature, events)
+            return
+        text = part.get("text")
+        if isinstance(text, str) and text:
+            events.append(ReasoningDelta(text) if part.get("thought") is True else TextDelta(text))
+        if signature and isinstance(text, str):
+            events.append(ReasoningOpaque(reasoning_detail(signature)))
+
+    def _call(self, call: Mapping[str, Json], signature: str | None, events: list[Event]) -> None:
+        name = _text(call.get("name"))
+        if not name:
+            raise UpstreamBroken("The provider sent a function call without a name.")
+        index = len(self._ids)
+        id = self._own_id(_text(call.get("id")))
+        extra = extra_content(signature) if signature else None
+        if extra:
+            self.replay[id] = extra
+        args = call.get("args")
+        events.append(ToolCallStart(index, id, name, extra_content=extra))
+        events.append(ToolCallDelta(index, jsontext.dump({} if args is None else args).decode()))
+
+    def _own_id(self, id: str | None) -> str:
+        """The provider's id, if it sent one and only once, else one of ours."""
+        while not id or id in self._ids:
+            self._made_up += 1
+            id = f"call_{self._wire_id[:28]}_{self._made_up}" if self._wire_id else f"call_{self._made_up}"
+        self._ids.add(id)
+        return id
+
+    def _detail(self, reason: FinishReason) -> Json:
+        if reason != "content_filter":
+            return None
+        return {"finish_reason": self._finish, "message": self._finish_message}
+
+
+def _candidate(document: Mapping[str, Json]) -> Mapping[str, Json] | None:
+    """The first candidate; we never ask for more."""
+    candidates = document.get("candidates")
+    if not isinstance(candidates, list):
+        return None
+    return next((c for c in candidates if isinstance(c, dict) and not c.get("index")), None)
+
+
+def _parts(candidate: Mapping[str, Json] | None) -> Sequence[Mapping[str, Json]]:
+    content = candidate.get("content") if candidate else None
+    parts = content.get("parts") if isinstance(content, dict) else None
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+
+
+def _blocked(feedback: Mapping[str, Json]) -> ProviderError:
+    reason = f"The provider blocked the prompt: {feedback['blockReason']}."
+    message = _text(feedback.get("blockReasonMessage"))
+    return ProviderError(
+        f"{reason} {message}" if message else reason, status=400, type="invalid_request_error", code="content_filter"
+    )
+
+
+def _usage(usage: Mapping[str, Json]) -> Usage:
+    """``promptTokenCount`` includes the cached ones; thoughts are counted beside the candidates (wire ref., 1.7)."""
+    cached = _count(usage, "cachedContentTokenCount")
+    prompt = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
+    thoughts = _count(usage, "thoughtsTokenCount")
+    total = usage.get("totalTokenCount")
+    return Usage(
+        input=max(0, prompt - cached),
+        output=_count(usage, "candidatesTokenCount") + thoughts,
+        cache_read=cached,
+        reasoning=thoughts,
+        total=total if isinstance(total, int) else None,
+    )
+
+
+def _count(usage: Mapping[str, Json], name: str) -> int:
+    value = usage.get(name)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from piproxy import jsontext
-from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
+from piproxy.errors import ProviderError, UpstreamBroken
 from piproxy.events import (
     Event,
     Finish,
@@ -28,7 +28,7 @@ from piproxy.jsontext import Json
 from piproxy.wire.google_generative_ai.body import DocumentReader
 from piproxy.wire.google_generative_ai.failure import failure_in
 from piproxy.wire.google_generative_ai.signatures import extra_content, reasoning_detail
-from piproxy.wire.room import StreamParser, WireRequest
+from piproxy.wire.room import StreamParser, WireRequest, keeping
 
 _FINISH: Final[Mapping[str, FinishReason]] = {
     "STOP": "stop",
@@ -67,7 +67,7 @@ def stream_parser(request: WireRequest, content_type: str) -> StreamParser:
 
 class _Parser:
     def __init__(self, notes: Notes) -> None:
-        self.replay: dict[str, Json] = {}
+        self.replay: Mapping[str, Json] = {}
         self._reader = DocumentReader()
         self._wire_id = notes.wire_id
         self._started = False
@@ -77,27 +77,19 @@ class _Parser:
         self._finish: str | None = None
         self._finish_message: str | None = None
         self._blocked: ProviderError | None = None
-        self._failure: UpstreamError | None = None
 
     def feed(self, data: bytes) -> Sequence[Event]:
-        if self._failure:
-            raise self._failure
         events: list[Event] = []
-        try:
+        with keeping(events):
             self._read(self._reader.feed(data), events)
-        except UpstreamError as error:
-            if not events:
-                raise
-            self._failure = error  # what came before it goes out first
         return events
 
     def end(self) -> Sequence[Event]:
-        if self._failure:
-            raise self._failure
         events: list[Event] = []
-        self._read(self._reader.end(), events)
-        if self._finish is None:
-            raise self._blocked or UpstreamBroken("The provider's answer ended without a finish reason.")
+        with keeping(events):
+            self._read(self._reader.end(), events)
+            if self._finish is None:
+                raise self._blocked or UpstreamBroken("The provider's answer ended without a finish reason.")
         if self._usage:
             events.append(self._usage)
         reason = _FINISH[self._finish]
@@ -151,21 +143,22 @@ class _Parser:
         if not name:
             raise UpstreamBroken("The provider sent a function call without a name.")
         index = len(self._ids)
-        id = self._own_id(_text(call.get("id")))
+        call_id = self._own_id(_text(call.get("id")))
         extra = extra_content(signature) if signature else None
         if extra:
-            self.replay[id] = extra
+            self.replay = {**self.replay, call_id: extra}
         args = call.get("args")
-        events.append(ToolCallStart(index, id, name, extra_content=extra))
+        events.append(ToolCallStart(index, call_id, name, extra_content=extra))
         events.append(ToolCallDelta(index, jsontext.dump({} if args is None else args).decode()))
 
-    def _own_id(self, id: str | None) -> str:
+    def _own_id(self, given: str | None) -> str:
         """The provider's id, if it sent one and only once, else one of ours."""
-        while not id or id in self._ids:
+        call_id = given
+        while not call_id or call_id in self._ids:
             self._made_up += 1
-            id = f"call_{self._wire_id[:28]}_{self._made_up}" if self._wire_id else f"call_{self._made_up}"
-        self._ids.add(id)
-        return id
+            call_id = "_".join(filter(None, ("call", self._wire_id[:28], str(self._made_up))))
+        self._ids.add(call_id)
+        return call_id
 
     def _detail(self, reason: FinishReason) -> Json:
         if reason != "content_filter":

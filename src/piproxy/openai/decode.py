@@ -1,0 +1,242 @@
+"""From the bytes of a request body to a :class:`~piproxy.chat.Chat`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NoReturn, TypeAlias
+
+from pydantic import ValidationError
+
+from piproxy import chat, jsontext, thinking
+from piproxy.errors import InvalidRequest, UnsupportedParameter
+from piproxy.jsontext import Json
+from piproxy.openai import faults, schema
+from piproxy.openai.fields import FIELDS, Field
+from piproxy.openai.messages import messages
+from piproxy.openai.tools import check_schema, tool_choice, tools
+
+Strictness: TypeAlias = Literal["strict", "warn", "pass"]
+
+MAX_DEPTH: Final = 200
+"""Levels of nesting in a body; deeper ones could not be written again."""
+
+_PLUMBING: Final = frozenset(("model", "messages", "stream", "stream_options", "usage"))
+"""Fields that are not listed in :attr:`~piproxy.chat.Chat.given`: every API has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A request, and the fields that were ignored (``x-piproxy-dropped-params``)."""
+
+    chat: chat.Chat
+    ignored: tuple[str, ...] = ()
+
+
+def decode(body: bytes, *, strictness: Strictness = "strict", remote_images: bool = False) -> Decoded:
+    """Read one body of ``POST /v1/chat/completions``.
+
+    Unknown fields are refused (``strict``), left out and named (``warn``), or kept in ``Chat.extra`` (``pass``).
+    Raises :class:`InvalidRequest` and :class:`UnsupportedParameter`, both with the path in ``param``.
+    """
+    given = {name: value for name, value in _parse(body).items() if value is not None}
+    if "messages" not in given and "input" in given:
+        raise InvalidRequest(
+            "This is the body of a Responses request; '/v1/chat/completions' takes 'messages' instead of 'input'.",
+            param="input",
+            code="invalid_request_body",
+        )
+    extra: dict[str, Json] = {}
+    meaningful: dict[str, Json] = {}
+    for name, value in given.items():
+        field = FIELDS.get(name)
+        if field is None or field.kind == "no-op only":
+            extra[name] = value
+        elif field.changes_nothing(value):
+            continue
+        elif field.kind == "refuse":
+            raise _refused(field, value)
+        else:
+            meaningful[name] = value
+    if extra and strictness == "strict":
+        raise _unknown(extra)
+    try:
+        request = schema.Request.model_validate(given)
+    except ValidationError as error:
+        raise faults.from_validation(error, given) from None
+    ignored = tuple(extra) if strictness == "warn" else ()
+    if request.reasoning is not None and request.reasoning.exclude:
+        ignored = (*ignored, "reasoning.exclude")
+    kept = extra if strictness == "pass" else {}
+    named = tuple(name for name in meaningful if name not in _PLUMBING)
+    return Decoded(_chat(request, meaningful, named, kept, remote_images=remote_images), ignored)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+_JSON: Final = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+
+
+def _parse(body: bytes) -> dict[str, Json]:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidRequest("The request body is not valid UTF-8.", code="invalid_json") from None
+    try:
+        value = _JSON.decode(text)
+    except ValueError as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+    except RecursionError:
+        raise _too_deep() from None
+    if not isinstance(value, dict):
+        raise InvalidRequest(
+            f"The request body must be a JSON object, but it is {faults.json_type(value)}.", code="invalid_type"
+        )
+    _check_depth(value)
+    if b"\\ud" in body or b"\\uD" in body:
+        return {jsontext.without_surrogates(name): jsontext.without_surrogates(item) for name, item in value.items()}
+    return value
+
+
+def _check_depth(root: Json) -> None:
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest(f"The request body is nested more than {MAX_DEPTH} levels deep.", code="invalid_json")
+
+
+def _refused(field: Field, value: Json) -> Exception:
+    if field.name == "n" and not (type(value) is int and value > 1):
+        return InvalidRequest("Invalid value for 'n': it must be the integer 1.", param="n", code="invalid_value")
+    return UnsupportedParameter(f"'{field.name}' is not supported: {field.note}. {field.hint}", param=field.name)
+
+
+def _unknown(extra: Mapping[str, Json]) -> UnsupportedParameter:
+    names = ", ".join(f"'{name[:64]}'" for name in list(extra)[:20])
+    hints = [FIELDS[name].hint for name in extra if name in FIELDS]
+    hints = hints or ["Leave it out, or let piproxy run with the strictness 'warn' or 'pass'."]
+    word = "parameter" if len(extra) == 1 else "parameters"
+    return UnsupportedParameter(f"Unsupported {word}: {names}. {' '.join(hints)}", param=next(iter(extra))[:64])
+
+
+def _chat(
+    request: schema.Request,
+    meaningful: Mapping[str, Json],
+    given: tuple[str, ...],
+    extra: Mapping[str, Json],
+    *,
+    remote_images: bool,
+) -> chat.Chat:
+    if request.top_logprobs and not request.logprobs:
+        raise faults.invalid(("top_logprobs",), "it needs 'logprobs' to be true.")
+    offered = tools(request.tools or ())
+    choice = tool_choice(request.tool_choice, offered)
+    unused = {"tool_choice"} if choice is None else set()
+    if not offered:
+        unused.add("parallel_tool_calls")
+    maximum = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
+    if request.max_completion_tokens is not None:
+        unused.add("max_tokens")
+    return chat.Chat(
+        model=request.model,
+        messages=messages(request.messages, remote_images=remote_images),
+        stream=request.stream or False,
+        include_usage=_include_usage(request),
+        tools=offered,
+        tool_choice=choice,
+        parallel_tool_calls=request.parallel_tool_calls if offered else None,
+        response_format=_response_format(request.response_format),
+        max_tokens=maximum,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        top_k=request.top_k if "top_k" in meaningful else None,
+        min_p=request.min_p if "min_p" in meaningful else None,
+        frequency_penalty=request.frequency_penalty,
+        presence_penalty=request.presence_penalty,
+        seed=request.seed,
+        stop=_stop(request.stop),
+        logit_bias=request.logit_bias or {},
+        logprobs=request.logprobs or False,
+        top_logprobs=request.top_logprobs or None,
+        reasoning_effort=_effort(request),
+        verbosity=request.verbosity,
+        user=request.user,
+        safety_identifier=request.safety_identifier,
+        metadata=request.metadata or None,
+        store=request.store,
+        service_tier=request.service_tier,
+        prediction=request.prediction,
+        prompt_cache_key=request.prompt_cache_key,
+        prompt_cache_retention=request.prompt_cache_retention,
+        prompt_cache_options=request.prompt_cache_options or None,
+        cache_control=request.cache_control,
+        web_search_options=request.web_search_options,
+        extra=extra,
+        given=tuple(name for name in given if name not in unused),
+    )
+
+
+def _include_usage(request: schema.Request) -> bool:
+    asked = request.stream_options is not None and request.stream_options.include_usage
+    return bool(asked or (request.usage is not None and request.usage.include))
+
+
+def _stop(stop: str | list[str] | None) -> tuple[str, ...]:
+    """Every sequence as it is; an empty one could never stop anything."""
+    every = [stop] if isinstance(stop, str) else stop or []
+    return tuple(sequence for sequence in every if sequence)
+
+
+def _response_format(shape: schema.ResponseFormat | None) -> chat.ResponseFormat | None:
+    if shape is None or shape.type == "text":
+        return None
+    if shape.type == "json_object":
+        return chat.ResponseFormat("json_object")
+    wanted = shape.json_schema
+    if wanted is None:
+        raise faults.missing(("response_format", "json_schema"))
+    if wanted.schema_ is not None:
+        check_schema(wanted.schema_, ("response_format", "json_schema", "schema"), f"response_format '{wanted.name}'")
+    return chat.ResponseFormat("json_schema", wanted.name, wanted.description, wanted.schema_, wanted.strict)
+
+
+def _effort(request: schema.Request) -> str | None:
+    """``reasoning_effort`` wins over the ``reasoning`` object; there ``effort`` wins over a number of tokens.
+
+    A number becomes the least effort whose budget reaches it; ``enabled`` alone is OpenRouter's ``medium``.
+    """
+    wish = request.reasoning
+    if request.reasoning_effort is not None or wish is None:
+        return request.reasoning_effort
+    if wish.enabled is False:
+        return "none"
+    if wish.effort is not None:
+        return wish.effort
+    if wish.max_tokens is not None:
+        if wish.max_tokens <= 0:
+            return "none"
+        budgets = thinking.BUDGETS.items()
+        return next((level for level, budget in budgets if wish.max_tokens <= budget), "high")
+    return "medium" if wish.enabled else None

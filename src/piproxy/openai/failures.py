@@ -1,0 +1,89 @@
+"""Any error as an answer in OpenAI's shape: ``{"error": {"message", "type", "param", "code"}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from piproxy.errors import MethodNotAllowed, NotFound, PiproxyError
+from piproxy.jsontext import Json, dump
+
+_UNEXPECTED: Final = PiproxyError("piproxy failed to handle this request; its log says why.", code="internal_error")
+
+
+class Failure(NamedTuple):
+    """A whole HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def known(error: BaseException) -> PiproxyError:
+    """The error itself, or, for one that nobody foresaw, a 500 that tells nothing about it."""
+    return error if isinstance(error, PiproxyError) else _UNEXPECTED
+
+
+def error_object(error: BaseException) -> dict[str, Json]:
+    """``code`` and ``param`` are strings or null: numbers break typed clients (wire reference, 9.1)."""
+    shown = known(error)
+    return {"error": {"message": shown.message, "type": shown.type, "param": shown.param, "code": shown.code}}
+
+
+def failure(error: BaseException) -> Failure:
+    """The answer for an error that came before the first byte."""
+    shown = known(error)
+    headers = {"content-type": "application/json", **shown.headers}
+    return Failure(shown.status, headers, dump(error_object(shown)))
+
+
+def frame(error: BaseException) -> bytes:
+    """The last two frames of a stream that failed after its first byte."""
+    return b"data: " + dump(error_object(error)) + b"\n\ndata: [DONE]\n\n"
+
+
+def not_found(path: str) -> NotFound:
+    """For a path that is served by nobody; names what is served when it is one of OpenAI's other endpoints."""
+    shown = path[:200]
+    first = path.removeprefix("/v1").strip("/").split("/")[0]
+    if first in _OTHER_ENDPOINTS:
+        return NotFound(
+            f"'{shown}' is not offered by piproxy; it serves '/v1/chat/completions' and '/v1/models'.",
+            code="unsupported_endpoint",
+        )
+    return NotFound(f"No such path: '{shown}'.", code="not_found")
+
+
+def method_not_allowed(method: str, path: str, allowed: Sequence[str]) -> MethodNotAllowed:
+    """With the ``allow`` header that HTTP demands (RFC 9110, 15.5.6)."""
+    headers: Mapping[str, str] = {"allow": ", ".join(allowed)}
+    return MethodNotAllowed(
+        f"'{path[:200]}' does not take {method[:20]}, but {' or '.join(allowed)}.",
+        code="method_not_allowed",
+        headers=headers,
+    )
+
+
+_OTHER_ENDPOINTS: Final = frozenset(
+    (
+        "assistants",
+        "audio",
+        "batches",
+        "completions",
+        "containers",
+        "conversations",
+        "embeddings",
+        "evals",
+        "files",
+        "fine_tuning",
+        "images",
+        "moderations",
+        "organization",
+        "realtime",
+        "responses",
+        "threads",
+        "uploads",
+        "vector_stores",
+        "videos",
+    )
+)

@@ -1,0 +1,146 @@
+"""Every top-level field of OpenAI's Chat Completions request, and those that real clients add: one table.
+
+:mod:`piproxy.openai.decode` decides by it which fields it knows and which values change nothing; :func:`markdown`
+renders it for the README. Fields are those of openai-python 3.54 (field.md, 3.1); what becomes of them per API follows
+the wire references (openai family, 12; native APIs, 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from piproxy.jsontext import Json, dump
+
+Class: TypeAlias = Literal["carry", "no-op only", "refuse"]
+"""``carry``: forwarded or translated where the API has a place for it. ``no-op only``: only values that change nothing.
+``refuse``: the same, and ``strictness`` cannot soften it, since the answer could not be given."""
+
+APIS: Final = (
+    "openai-completions",
+    "openai-responses",
+    "azure-openai-responses",
+    "openai-codex-responses",
+    "mistral-conversations",
+    "anthropic-messages",
+    "google-generative-ai",
+    "bedrock-converse-stream",
+)
+"""The columns of the table; ``google-vertex`` is like ``google-generative-ai``."""
+
+_WORDS: Final = {"F": "forwarded", "T": "translated", "S": "skipped", "R": "refused", "-": "no-op only"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One request field.
+
+    ``apis`` has one letter per API of :data:`APIS`: F forwarded, T translated, S skipped and named in
+    ``x-piproxy-dropped-params``, R refused with 422.
+    """
+
+    name: str
+    apis: str
+    note: str = ""
+    noop: tuple[Json, ...] = ()
+    """Values, beside ``null``, that change nothing."""
+    kind: Class = "carry"
+    hint: str = ""
+    """What to do instead; part of the refusal."""
+    standard: bool = True
+    """In OpenAI's reference."""
+
+    def changes_nothing(self, value: Json) -> bool:
+        return value is None or any(value == other and type(value) is type(other) for other in self.noop)
+
+    def disposition(self, api: str) -> str:
+        """``forwarded``, ``translated``, ``skipped``, ``refused`` or ``no-op only``."""
+        column = "google-generative-ai" if api == "google-vertex" else api
+        return _WORDS["-" if self.kind != "carry" else self.apis[APIS.index(column)]]
+
+
+def _none(name: str, note: str, *noop: Json, kind: Class = "refuse", hint: str = "") -> Field:
+    return Field(name, "-" * len(APIS), note, noop, kind, hint)
+
+
+#    openai-completions, -responses, azure, codex, mistral, anthropic, google, bedrock
+_TABLE: Final = (
+    Field("model", "TTTTTTTT", "public or canonical id"),
+    Field("messages", "TTTTTTTT", "all roles; content as a string or an array for every role"),
+    Field("stream", "TTTTTTTT", "the provider is always streamed; a non-streaming client gets the folded answer"),
+    Field("stream_options", "TTTTTTTT", "`include_usage`; `include_obfuscation` changes nothing here"),
+    Field("temperature", "FFFSFTFT", "0 to 2; brought into the provider's range; skipped where a model forbids it"),
+    Field("top_p", "FFFSFTTT", "0 to 1; skipped where a model forbids it"),
+    Field("max_completion_tokens", "TTTSTTTT", "wins over `max_tokens`"),
+    Field("max_tokens", "TTTSTTTT"),
+    Field("stop", "FRRRFTTT", "string or array of any length, byte for byte", ("", [])),
+    Field("seed", "FSSSTSTS"),
+    Field("frequency_penalty", "FSSSFSTS", "", (0, 0.0)),
+    Field("presence_penalty", "FSSSFSTS", "", (0, 0.0)),
+    Field("logit_bias", "FRRRRRRR", "", ({},)),
+    Field("logprobs", "FTTRRRRR", "", (False,)),
+    Field("top_logprobs", "FTTRRRRR", "needs `logprobs: true`", (0,)),
+    Field("tools", "FTTTFTTT", "function and custom tools; any valid JSON Schema, untouched", ([],)),
+    Field("tool_choice", "FTTTTTTT", "strings, named tools, `allowed_tools`"),
+    Field("parallel_tool_calls", "FFFFFTSS", "", (True,)),
+    Field("response_format", "FTTTFTTT", "`text`, `json_object`, `json_schema`", ({"type": "text"},)),
+    Field("reasoning_effort", "TTTTTTTT", "`none` to `max`, clamped to what the model has; absent sends nothing"),
+    Field("verbosity", "FTTTSSSS"),
+    Field("user", "FFFSSTSS"),
+    Field("safety_identifier", "FFFSSTSS"),
+    Field("metadata", "FFFSFSSS", "", ({},)),
+    Field("store", "FFFSSSSS", "", (False,)),
+    Field("service_tier", "FFSSFTTT", "", ("auto",)),
+    Field("prediction", "FSSSFSSS"),
+    Field("prompt_cache_key", "FFFFFTSS", "also used for cache affinity"),
+    Field("prompt_cache_retention", "FFFSSTST"),
+    Field("prompt_cache_options", "FFFSSSSS", "", ({},)),
+    Field("web_search_options", "FRRRRRRR", "only OpenAI's own search models"),
+    _none(
+        "n",
+        "one choice per request",
+        1,
+        hint="Send one request per choice.",
+    ),
+    _none("modalities", "text only", ["text"], [], hint='Ask for ["text"]; piproxy does not carry audio output.'),
+    _none("audio", "audio output", hint="Leave it out; piproxy does not carry audio output."),
+    _none("functions", "deprecated", [], hint="Use 'tools' with tools of type 'function'."),
+    _none("function_call", "deprecated", "none", "auto", hint="Use 'tool_choice'."),
+    _none("moderation", "", kind="no-op only", hint="Call a moderation endpoint yourself."),
+    Field("top_k", "FSSSSTTT", "", (0, -1), standard=False),
+    Field("min_p", "FSSSSSSS", "", (0, 0.0), standard=False),
+    Field("reasoning", "TTTTTTTT", "as in the Responses API and OpenRouter: `effort`, `max_tokens`, `enabled`", ({},),
+          standard=False),
+    Field("cache_control", "TSSSSTST", "at the root: mark the stable prompt prefix; also on messages, parts and tools",
+          standard=False),
+    Field("usage", "TTTTTTTT", "OpenRouter's `{include: true}`, the same as `stream_options.include_usage`",
+          ({}, {"include": False}), standard=False),
+)  # fmt: skip
+
+FIELDS: Final[Mapping[str, Field]] = MappingProxyType({field.name: field for field in _TABLE})
+"""By name, in the order of the table."""
+
+
+def markdown() -> str:
+    """The README's field table."""
+    heads = ("completions", "responses", "azure", "codex", "mistral", "anthropic", "google", "bedrock")
+    lines = [
+        "| field | " + " | ".join(heads) + " | remarks |",
+        "|---|" + "---|" * (len(heads) + 1),
+    ]
+    for field in _TABLE:
+        cells = [field.disposition(api) for api in APIS]
+        lines.append(f"| `{field.name}` | {' | '.join(cells)} | {_remarks(field)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _remarks(field: Field) -> str:
+    parts = [field.note] if field.note else []
+    if field.noop:
+        values = dict.fromkeys(f"`{dump(value).decode()}`" for value in field.noop)
+        parts.append(f"changes nothing: {', '.join(values)}")
+    if not field.standard:
+        parts.append("not in OpenAI's reference")
+    return "; ".join(parts)

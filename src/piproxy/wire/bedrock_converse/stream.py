@@ -1,0 +1,267 @@
+"""ConverseStream's answer -> events (wire reference, 5.7).
+
+``messageStop`` is not the last event: ``metadata`` with the usage follows, and :class:`~piproxy.events.Finish` with it.
+Text and reasoning blocks have no start event; a block is known by its index.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from piproxy import jsontext
+from piproxy.errors import ProviderError, UpstreamBroken
+from piproxy.events import (
+    Event,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    ReasoningOpaque,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+)
+from piproxy.framing.eventstream import EventStreamReader, Message
+from piproxy.jsontext import Json
+from piproxy.providererror import complaint
+from piproxy.redact import redact
+from piproxy.wire.bedrock_converse.failure import failure_in_stream
+from piproxy.wire.bedrock_converse.reasoning import detail, remembered
+from piproxy.wire.room import StreamParser, WireRequest, keeping
+
+_FINISH: Final[Mapping[str, FinishReason]] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
+}
+"""Every other reason is a failure of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What the parser must know about the request."""
+
+    model: str = ""
+    """The model that signs the thinking: its blocks go back to no other one."""
+    answer_tool: str | None = None
+    """The tool whose arguments are the answer itself (structured output)."""
+
+
+@dataclass(slots=True)
+class _Block:
+    """One content block that is open. ``call`` is the dense index of a tool call; ``hidden`` a server's own tool."""
+
+    call: int | None = None
+    hidden: bool = False
+    empty: bool = True
+    text: list[str] = field(default_factory=list)
+    signature: list[str] = field(default_factory=list)
+    redacted: list[bytes] = field(default_factory=list)
+
+    def reasoning(self) -> Json:
+        """The block as the request wants it back; ``None`` if it was no reasoning or has nothing to prove itself."""
+        if self.redacted:
+            return {"redactedContent": base64.b64encode(b"".join(self.redacted)).decode()}
+        if self.signature:
+            return {"reasoningText": {"text": "".join(self.text), "signature": "".join(self.signature)}}
+        return None
+
+
+def stream_parser(request: WireRequest, content_type: str) -> StreamParser:
+    """A parser of one answer; ``content_type`` says nothing that the frames do not say better."""
+    del content_type
+    notes = request.notes
+    return _Parser(notes if isinstance(notes, Notes) else Notes())
+
+
+class _Parser:
+    def __init__(self, notes: Notes) -> None:
+        self.replay: Mapping[str, Json] = {}
+        self._notes = notes
+        self._reader = EventStreamReader()
+        self._blocks: dict[int, _Block] = {}
+        self._calls: list[str] = []
+        self._reasoning: list[Json] = []
+        self._started = False
+        self._stop: str | None = None
+        self._finished = False
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        events: list[Event] = []
+        with keeping(events):
+            for message in self._reader.feed(data):
+                self._message(message, events)
+        return events
+
+    def end(self) -> Sequence[Event]:
+        events: list[Event] = []
+        if not self._finished:
+            self._reader.end()
+            if self._stop is None:
+                raise UpstreamBroken("The provider's answer ended without a stop reason.")
+            self._finish(events)
+        return events
+
+    def _message(self, message: Message, events: list[Event]) -> None:
+        if self._finished:
+            return
+        kind = message.text(":message-type")
+        if kind == "exception":
+            raise failure_in_stream(message.text(":exception-type"), complaint(message.payload))
+        if kind == "error":
+            said = complaint(message.text(":error-message").encode())
+            raise failure_in_stream(message.text(":error-code"), said)
+        event = _payload(message)
+        match message.text(":event-type"):
+            case "messageStart":
+                self._begin(events)
+            case "contentBlockStart":
+                self._begin(events)
+                self._block_start(event, events)
+            case "contentBlockDelta":
+                self._begin(events)
+                self._block_delta(event, events)
+            case "contentBlockStop":
+                self._block_stop(_index(event), events)
+            case "messageStop":
+                self._message_stop(event, events)
+            case "metadata":
+                self._metadata(event, events)
+            case _:
+                pass
+
+    def _begin(self, events: list[Event]) -> None:
+        if not self._started:
+            self._started = True
+            events.append(Started())
+
+    def _block_start(self, event: Mapping[str, Json], events: list[Event]) -> None:
+        block = self._blocks[_index(event)] = _Block()
+        start = _object(event.get("start"))
+        use = start.get("toolUse")
+        if not isinstance(use, dict):
+            block.hidden = "toolResult" in start
+            return
+        if use.get("type") == "server_tool_use":
+            block.hidden = True
+            return
+        call_id, name = use.get("toolUseId"), use.get("name")
+        if not (isinstance(call_id, str) and call_id and isinstance(name, str) and name):
+            raise UpstreamBroken("The provider sent a tool call without an id or a name.")
+        block.call = len(self._calls)
+        self._calls.append(call_id)
+        events.append(ToolCallStart(block.call, call_id, name))
+
+    def _block_delta(self, event: Mapping[str, Json], events: list[Event]) -> None:
+        block = self._blocks.setdefault(_index(event), _Block())
+        delta = _object(event.get("delta"))
+        if block.hidden:
+            return
+        text = delta.get("text")
+        if isinstance(text, str) and text:
+            events.append(TextDelta(text))
+        piece = _object(delta.get("toolUse")).get("input")
+        if isinstance(piece, str) and piece and block.call is not None:
+            block.empty = False
+            events.append(ToolCallDelta(block.call, piece))
+        self._reasoning_delta(block, _object(delta.get("reasoningContent")), events)
+
+    def _reasoning_delta(self, block: _Block, delta: Mapping[str, Json], events: list[Event]) -> None:
+        text, signature, redacted = delta.get("text"), delta.get("signature"), delta.get("redactedContent")
+        if isinstance(text, str) and text:
+            block.text.append(text)
+            events.append(ReasoningDelta(text))
+        if isinstance(signature, str) and signature:
+            block.signature.append(signature)
+        if isinstance(redacted, str) and redacted:
+            try:
+                block.redacted.append(base64.b64decode(redacted, validate=True))
+            except binascii.Error as error:
+                raise UpstreamBroken("The provider sent encrypted reasoning that cannot be read.") from error
+
+    def _block_stop(self, index: int, events: list[Event]) -> None:
+        block = self._blocks.pop(index, None)
+        if block is None:
+            return
+        if block.call is not None and block.empty:
+            events.append(ToolCallDelta(block.call, "{}"))  # no argument text at all is what clients cannot parse
+        reasoning = block.reasoning()
+        if reasoning is not None:
+            self._reasoning.append(reasoning)
+            events.append(ReasoningOpaque(detail(reasoning)))
+
+    def _message_stop(self, event: Mapping[str, Json], events: list[Event]) -> None:
+        for index in sorted(self._blocks):
+            self._block_stop(index, events)
+        reason = event.get("stopReason")
+        if not isinstance(reason, str) or reason not in _FINISH:
+            raise ProviderError(redact(f"The model stopped with {reason}."))
+        self._begin(events)
+        self._stop = reason
+
+    def _metadata(self, event: Mapping[str, Json], events: list[Event]) -> None:
+        usage = event.get("usage")
+        if isinstance(usage, dict):
+            events.append(_usage(usage))
+        if self._stop is not None:
+            self._finish(events)
+
+    def _finish(self, events: list[Event]) -> None:
+        self._finished = True
+        if self._reasoning and self._calls:
+            block = remembered(self._notes.model, self._reasoning)
+            self.replay = dict.fromkeys(self._calls, block)
+        reason = _FINISH[self._stop or ""]
+        if reason == "stop" and self._calls:
+            reason = "tool_calls"
+        events.append(Finish(reason, {"stop_reason": self._stop} if reason == "content_filter" else None))
+
+
+def _payload(message: Message) -> Mapping[str, Json]:
+    try:
+        value = jsontext.parse(message.payload) if message.payload else {}
+    except (ValueError, RecursionError) as error:
+        raise UpstreamBroken("The provider sent an event that is no JSON.") from error
+    if not isinstance(value, dict):
+        raise UpstreamBroken("The provider sent an event that is no JSON object.")
+    return value
+
+
+def _index(event: Mapping[str, Json]) -> int:
+    index = event.get("contentBlockIndex")
+    return index if isinstance(index, int) else 0
+
+
+def _object(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _usage(usage: Mapping[str, Json]) -> Usage:
+    """``inputTokens`` excludes what was read from or written to the cache (wire reference, 1.7)."""
+    details = usage.get("cacheDetails")
+    return Usage(
+        input=_count(usage, "inputTokens"),
+        output=_count(usage, "outputTokens"),
+        cache_read=_count(usage, "cacheReadInputTokens"),
+        cache_write=_count(usage, "cacheWriteInputTokens"),
+        cache_write_1h=sum(
+            _count(item, "inputTokens")
+            for item in (details if isinstance(details, list) else ())
+            if isinstance(item, dict) and item.get("ttl") == "1h"
+        ),
+        total=_count(usage, "totalTokens") or None,
+    )
+
+
+def _count(usage: Mapping[str, Json], name: str) -> int:
+    value = usage.get(name)
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,0 +1,63 @@
+"""The content blocks of one answer, while they arrive and when they are closed (wire-native-apis.md, 2.10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from piproxy.jsontext import Json, dump, parse
+
+
+@dataclass(slots=True)
+class TextBlock:
+    pieces: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ThinkingBlock:
+    pieces: list[str] = field(default_factory=list)
+    signature: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RedactedBlock:
+    data: str
+
+
+@dataclass(slots=True)
+class CallBlock:
+    """A tool call. ``number`` is its place among the calls that the client sees; ``None``: its arguments are the answer
+    text.
+    """
+
+    id: str
+    name: str
+    number: int | None
+    custom: bool = False
+    input: Json = None
+    """What the block's start already held: the arguments, if no delta follows."""
+    pieces: list[str] = field(default_factory=list)
+    """Argument text so far."""
+
+    def rest(self) -> str:
+        """Argument text that no delta brought: the start's ``input``, or ``{}`` for a call without arguments."""
+        if any(self.pieces):
+            return ""
+        return dump(self.input if isinstance(self.input, dict) else {}).decode()
+
+    def free_text(self) -> str:
+        """The input of a free-text tool out of the arguments that carried it."""
+        arguments = "".join(self.pieces)
+        try:
+            value = parse(arguments)
+        except ValueError:
+            return arguments
+        text = value.get("input") if isinstance(value, dict) else None
+        return text if isinstance(text, str) else arguments
+
+
+@dataclass(slots=True)
+class IgnoredBlock:
+    """Server tools and their results, compaction, and whatever comes later."""
+
+
+Block = TextBlock | ThinkingBlock | RedactedBlock | CallBlock | IgnoredBlock

@@ -1,4 +1,4 @@
-"""pi's built-in model catalog: the snapshot that piproxy ships, or a newer one of an installed pi (pi-on-disk.md, 7)."""
+"""pi's built-in model catalog: the snapshot that piproxy ships, or an installed pi's newer one (pi-on-disk.md, 7)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def snapshot() -> Catalog:
             for provider, apis in document["models"].items()
         },
         others={
-            provider: {kind: tuple(ids) for kind, ids in kinds.items()} for provider, kinds in document["others"].items()
+            provider: {kind: tuple(ids) for kind, ids in kinds.items()}
+            for provider, kinds in document["others"].items()
         },
     )
 
@@ -119,7 +120,7 @@ _STRING_OR_KEY: Final = re.compile(r'("(?:\\.|[^"\\])*")|([A-Za-z_$][\w$]*)(\s*:
 
 
 def _read_generated_js(path: Path, pi_version: str) -> Catalog:
-    """pi 0.73's catalog: one object literal with bare keys and trailing commas, undated (so it never counts as newer)."""
+    """pi 0.73's catalog: an object literal with bare keys and trailing commas; undated, so it never counts as newer."""
     found = _MODELS_JS.search(path.read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(f"no model catalog in {path}")
@@ -140,6 +141,6 @@ def _as_json(match: re.Match[str]) -> str:
 
 def _milliseconds(text: str) -> float:
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000
+        return datetime.fromisoformat(text).timestamp() * 1000
     except ValueError:
         return 0.0

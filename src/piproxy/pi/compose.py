@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from piproxy.jsontext import Json
-from piproxy.model import Model
+from piproxy.model import Cost, Model
 from piproxy.pi.entries import cost_from, levels_from
 from piproxy.pi.models_file import ProviderConfig
 from piproxy.thinking import LEVELS
 
 _NESTED_COMPAT: Final = ("openRouterRouting", "vercelGatewayRouting", "chatTemplateKwargs", "chatTemplateArgs")
-_RATES: Final = {"input": "input", "output": "output", "cacheRead": "cache_read", "cacheWrite": "cache_write"}
 
 
 class BadProvider(Exception):
@@ -85,16 +84,12 @@ def _defined(definition: Mapping[str, Json], config: ProviderConfig, donor: Mode
 
 def _overridden(model: Model, override: Mapping[str, Json]) -> Model:
     by_level = override.get("samplingParamsByThinkingLevel", {})
-    cost = override.get("cost", {})
-    rates = {field: float(cost[key]) for key, field in _RATES.items() if key in cost}
-    if "tiers" in cost:
-        rates["tiers"] = cost_from(cost).tiers
     return replace(
         model,
         name=override.get("name", model.name),
         reasoning=override.get("reasoning", model.reasoning),
         input=tuple(override.get("input", model.input)),
-        cost=replace(model.cost, **rates),
+        cost=_merged_cost(model.cost, override.get("cost", {})),
         context_window=_whole(override.get("contextWindow", model.context_window)),
         max_tokens=_whole(override.get("maxTokens", model.max_tokens)),
         thinking_level_map={**model.thinking_level_map, **levels_from(override.get("thinkingLevelMap"))},
@@ -110,6 +105,17 @@ def _overridden(model: Model, override: Mapping[str, Json]) -> Model:
         },
         input_limits=_merged_limits(model.input_limits, override.get("inputLimits", {})),
         prompt_cache={**model.prompt_cache, **override.get("promptCache", {})},
+    )
+
+
+def _merged_cost(base: Cost, over: Mapping[str, Json]) -> Cost:
+    """Each rate by itself; ``tiers`` as a whole."""
+    return Cost(
+        input=float(over.get("input", base.input)),
+        output=float(over.get("output", base.output)),
+        cache_read=float(over.get("cacheRead", base.cache_read)),
+        cache_write=float(over.get("cacheWrite", base.cache_write)),
+        tiers=cost_from(over).tiers if "tiers" in over else base.tiers,
     )
 
 

@@ -61,7 +61,9 @@ def levels_from(value: Json) -> Mapping[str, str | None]:
     if not isinstance(value, dict):
         return {}
     return {
-        level: value[level] for level in LEVELS if level in value and (value[level] is None or type(value[level]) is str)
+        level: value[level]
+        for level in LEVELS
+        if level in value and (value[level] is None or isinstance(value[level], str))
     }
 
 

@@ -1,0 +1,334 @@
+"""Which models exist, whether they can be used, and what the user wants sent with them: all that pi has on disk.
+
+:class:`Registry` watches the files; :class:`View` is one frozen state of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from piproxy.errors import CredentialError
+from piproxy.headers import layered
+from piproxy.model import Model
+from piproxy.pi import logins, models_file, models_store, values
+from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, StoredEntry, find_entry
+from piproxy.pi.catalog import Catalog, Choice
+from piproxy.pi.compose import BadProvider, compose
+from piproxy.pi.directory import AgentDirectory
+from piproxy.pi.environment import ALIASES, PROVIDERS
+from piproxy.pi.login import Login
+from piproxy.pi.models_file import ModelsFile, ProviderConfig
+from piproxy.pi.models_store import LLAMA, ModelsStore
+from piproxy.pi.problem import Problem
+from piproxy.pi.radius import DEFAULT_GATEWAY, RADIUS, gateway, is_radius, legacy_models
+from piproxy.pi.sources import AuthFile, CatalogSource, Watched, read_auth
+
+COPILOT = "github-copilot"
+
+
+class UnresolvedValue(CredentialError):
+    """A key or header of models.json cannot be resolved.
+
+    The message is for clients and never holds a command line; :attr:`detail` is pi's whole sentence, for the log and
+    ``doctor``.
+    """
+
+    def __init__(self, what: str, unresolved: values.Unresolved) -> None:
+        self.detail = f"Failed to resolve {what} from {unresolved.words}"
+        super().__init__(f"Failed to resolve {what} from {_public(unresolved.words)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A model of pi's that piproxy does not offer, whatever the credentials."""
+
+    provider: str
+    id: str
+    why: str
+
+    @property
+    def canonical_id(self) -> str:
+        return f"{self.provider}/{self.id}"
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One frozen state of everything; safe to use from any thread, and for as long as it is needed."""
+
+    catalog: Catalog
+    problems: tuple[Problem, ...]
+    models: tuple[Model, ...]
+    """All chat models whose api piproxy speaks, with or without a credential, in pi's order."""
+    hidden: tuple[Hidden, ...]
+    _auth: AuthFile
+    _configs: Mapping[str, ProviderConfig]
+    _environ: Mapping[str, str]
+    _own: frozenset[str] = frozenset()
+    """Providers of piproxy's own, which need no credential."""
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Model]:
+        """:attr:`models` by canonical id."""
+        return {model.canonical_id: model for model in self.models}
+
+    @cached_property
+    def providers(self) -> tuple[str, ...]:
+        """The providers of :attr:`models`, in order."""
+        return tuple(dict.fromkeys(model.provider for model in self.models))
+
+    def available(self) -> tuple[Model, ...]:
+        """The models whose provider has a credential, in order (8.1).
+
+        Blocks while a new ``!command`` of auth.json runs for the first time (:attr:`runs_commands`).
+        """
+        return self._available
+
+    @cached_property
+    def _available(self) -> tuple[Model, ...]:
+        return tuple(model for model in self.models if self.why_not(model) is None)
+
+    @cached_property
+    def runs_commands(self) -> bool:
+        """Asking for :meth:`available` or a login may run a command of auth.json: call it from a thread then."""
+        return any(_is_command(self.entry(provider)) for provider in self.providers)
+
+    def why_not(self, model: Model) -> str | None:
+        """Why the model cannot be used now; ``None`` when it can. May block as :meth:`available`."""
+        login = self._checks.get(model.provider) or self._check(model.provider)
+        if not login.available:
+            return _public(login.problem or "no credential")
+        allowed = login.entry.available_model_ids if login.entry and model.provider == COPILOT else None
+        if allowed is not None and model.id not in allowed:
+            return "the Copilot login does not include this model"
+        return None
+
+    def check(self, provider: str) -> Login:
+        """Like :meth:`login`, but commands of models.json are not run."""
+        return self._checks.get(provider) or self._check(provider)
+
+    def login(self, provider: str, override: str | None = None) -> Login:
+        """What is configured for the provider now; ``override`` is a key that the client sent along.
+
+        Blocks while commands run: call from a thread if :meth:`needs_thread`.
+        """
+        return self._resolve(provider, override=override)
+
+    def entry(self, provider: str) -> StoredEntry | None:
+        """The provider's entry in auth.json."""
+        found = find_entry(self._auth.entries, provider)
+        return found[1] if found else None
+
+    def config(self, provider: str) -> ProviderConfig | None:
+        """The provider's entry in models.json."""
+        return self._configs.get(provider)
+
+    def needs_thread(self, model: Model) -> bool:
+        """:meth:`login` or :meth:`request_headers` may run a command, for up to 10 seconds each."""
+        config = self.config(model.provider)
+        texts = [] if config is None else [*config.headers.values(), *config.model_headers(model.id).values()]
+        if config is not None and config.api_key is not None:
+            texts.append(config.api_key)
+        return any(text.startswith("!") for text in texts) or _is_command(self.entry(model.provider))
+
+    def request_headers(
+        self, model: Model, *, login: Login | None = None, key: str | None = None
+    ) -> Mapping[str, str | None]:
+        """The configured headers of a request, pi's steps 4 to 7 (8.3): models.json's provider headers, ``authHeader``,
+        the catalog's own, models.json's model headers.
+
+        ``key`` is the key or token that goes into ``authHeader``, by default that of ``login``, by default of
+        :meth:`login`. Raises :class:`UnresolvedValue`, :class:`~piproxy.errors.CredentialError`. Blocks while commands
+        run: call from a thread if :meth:`needs_thread`.
+        """
+        config = self.config(model.provider)
+        if config is None:
+            return dict(model.headers)
+        needs_login = config.auth_header and key is None
+        if login is None and needs_login:
+            login = self.login(model.provider)
+        variables = [_stored_env(self.entry(model.provider)), login.env if login else {}, self._environ]
+        of_provider = _resolved(config.headers, f'provider "{model.provider}"', variables)
+        bearer: dict[str, str | None] = {}
+        if config.auth_header:
+            key = key or (login.key if login else None)
+            if not key:
+                raise CredentialError(f'No API key found for "{model.provider}"')
+            bearer["Authorization"] = f"Bearer {key}"
+        of_model = _resolved(config.model_headers(model.id), f'model "{model.canonical_id}"', variables)
+        return layered(of_provider, bearer, model.headers, of_model)
+
+    @cached_property
+    def _checks(self) -> dict[str, Login]:
+        return {}
+
+    def _check(self, provider: str) -> Login:
+        login = self._checks[provider] = self._resolve(provider, run_commands=False)
+        return login
+
+    def _resolve(self, provider: str, *, override: str | None = None, run_commands: bool = True) -> Login:
+        if provider in self._own:
+            return Login(provider=provider, kind="api_key", source="built into piproxy")
+        config = self.config(provider)
+        return logins.resolve(
+            provider,
+            self.entry(provider),
+            config.api_key if config else None,
+            self._environ,
+            override=override,
+            run_commands=run_commands,
+            oauth=RADIUS if config and config.radius else None,
+        )
+
+
+class Registry:
+    """Everything that pi has in its directory and in the environment, kept up to date.
+
+    ``apis`` are pi's api ids that piproxy speaks. :meth:`view` costs a few ``stat`` calls when nothing changed, and
+    gives the same object then.
+    """
+
+    def __init__(
+        self,
+        directory: AgentDirectory,
+        environ: Mapping[str, str],
+        *,
+        apis: Collection[str],
+        catalog_choice: Choice = "auto",
+        extra: tuple[Model, ...] = (),
+    ) -> None:
+        """``extra`` are models of piproxy's own (the demo provider); they come first and need no credential."""
+        self.directory = directory
+        self._environ = dict(environ)
+        self._apis = frozenset(apis)
+        self._choice: Choice = catalog_choice
+        self._extra = extra
+        self._open()
+
+    def _open(self) -> None:
+        self._catalog = CatalogSource(self._choice, self._environ)
+        self._auth = Watched(self.directory.auth, read_auth)
+        self._models = Watched(self.directory.models, models_file.read)
+        self._store = Watched(self.directory.models_store, models_store.read)
+        self._seen: tuple[object, ...] = ()
+        self._view = self.view()
+
+    def reload(self) -> None:
+        """Forget everything read, and read again (also looks for an installed pi again)."""
+        self._open()
+
+    def view(self) -> View:
+        """The present state; never raises for what is in a file."""
+        parts = self._catalog.current(), self._auth.current(), self._models.current(), self._store.current()
+        problems = (
+            *self._catalog.problems,
+            *self._auth.problems,
+            *self._models.problems,
+            *self._store.problems,
+        )
+        seen = (*map(id, parts), problems)
+        if seen != self._seen:
+            self._view = self._build(*parts, problems)
+            self._parts = parts  # keeps the ids in `seen` from being used again
+            self._seen = seen
+        return self._view
+
+    def login(self, provider: str, override: str | None = None) -> Login:
+        """:meth:`View.login` of the present state."""
+        return self.view().login(provider, override)
+
+    def request_headers(
+        self, model: Model, *, login: Login | None = None, key: str | None = None
+    ) -> Mapping[str, str | None]:
+        """:meth:`View.request_headers` of the present state."""
+        return self.view().request_headers(model, login=login, key=key)
+
+    def needs_thread(self, model: Model) -> bool:
+        """:meth:`View.needs_thread` of the present state."""
+        return self.view().needs_thread(model)
+
+    def _build(
+        self, catalog: Catalog, auth: AuthFile, user: ModelsFile, store: ModelsStore, problems: tuple[Problem, ...]
+    ) -> View:
+        configs = _by_known_id(user.providers, catalog)
+        found: list[Problem] = list(problems)
+        models: list[Model] = []
+        for provider in dict.fromkeys((*PROVIDERS, *catalog.models, LLAMA, *configs)):
+            config = configs.get(provider)
+            entry = find_entry(auth.entries, provider)
+            base = _baseline(provider, config, entry[1] if entry else None, catalog, store)
+            try:
+                models += compose(base, config) if config else base
+            except BadProvider as exc:
+                found.append(Problem(self.directory.models, f'Provider "{provider}": {exc}'))
+                models += base
+                del configs[provider]
+        spoken = [model for model in models if model.api in self._apis]
+        silent = [model for model in models if model.api not in self._apis]
+        return View(
+            catalog=catalog,
+            problems=tuple(found),
+            models=(*self._extra, *spoken),
+            hidden=(
+                *(Hidden(model.provider, model.id, f"api {model.api!r} is not spoken here") for model in silent),
+                *(
+                    Hidden(provider, id, f"not a chat model ({kind})")
+                    for provider, kinds in catalog.others.items()
+                    for kind, ids in kinds.items()
+                    for id in ids  # noqa: A001
+                ),
+            ),
+            _auth=auth,
+            _configs=configs,
+            _environ=self._environ,
+            _own=frozenset(model.provider for model in self._extra),
+        )
+
+
+def _by_known_id(configs: Mapping[str, ProviderConfig], catalog: Catalog) -> dict[str, ProviderConfig]:
+    """models.json's providers by the ids of the catalog in use: a provider may stand there by its other id (2.4)."""
+    known: dict[str, ProviderConfig] = {}
+    for provider, config in configs.items():
+        other = ALIASES.get(provider, provider)
+        renamed = provider not in catalog.models and other in catalog.models and other not in configs
+        known[other if renamed else provider] = config
+    return known
+
+
+def _baseline(
+    provider: str, config: ProviderConfig | None, entry: StoredEntry | None, catalog: Catalog, store: ModelsStore
+) -> tuple[Model, ...]:
+    """Catalog and store, before the user's layer."""
+    if not is_radius(provider, config):
+        return store.over(provider, catalog.models.get(provider, ()), catalog.generated_ms)
+    shipped = catalog.models.get(RADIUS, ()) if gateway(config) == DEFAULT_GATEWAY else ()
+    builtin = tuple(replace(model, provider=provider) for model in shipped)
+    return store.over(provider, legacy_models(provider, entry) or builtin, catalog.generated_ms, replaces=True)
+
+
+def _resolved(headers: Mapping[str, str], whose: str, variables: list[Mapping[str, str]]) -> Mapping[str, str | None]:
+    resolved: dict[str, str | None] = {}
+    for name, text in headers.items():
+        value = values.expand(text, *variables)
+        if isinstance(value, values.Unresolved):
+            raise UnresolvedValue(f'{whose} header "{name}"', value)
+        resolved[name] = value
+    return resolved
+
+
+def _stored_env(entry: StoredEntry | None) -> Mapping[str, str]:
+    if isinstance(entry, ApiKeyEntry):
+        return entry.env
+    env = entry.raw.get("env") if isinstance(entry, OAuthEntry) else None
+    return {name: text for name, text in env.items() if isinstance(text, str)} if isinstance(env, dict) else {}
+
+
+def _is_command(entry: StoredEntry | None) -> bool:
+    return isinstance(entry, ApiKeyEntry) and entry.key is not None and entry.key.startswith("!")
+
+
+def _public(text: str) -> str:
+    """pi's sentence without the command line, which may hold a secret."""
+    head, found, _ = text.partition("shell command: ")
+    return f"{head}shell command" if found else text

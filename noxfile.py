@@ -1,0 +1,112 @@
+"""The checks of the project: ``nox`` runs them all, ``nox -s lint`` one of them, ``nox -l`` lists them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+EXTRAS = ".[aws,vertex]"
+
+nox.needs_version = ">=2025.2.9"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+nox.options.stop_on_first_error = False
+nox.options.sessions = ["lint", "typing", "tests", "conformance", "wheel", "floors"]
+
+
+def _reveal_pyenv() -> None:
+    """pyenv's ``python3.12`` runs only when its version is switched on: switch on all that we test."""
+    root = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    versions = {version: sorted(root.glob(f"versions/{version}.*")) for version in PYTHONS}
+    found = [paths[-1].name for paths in versions.values() if paths]
+    if shutil.which("pyenv") and found:
+        os.environ.setdefault("PYENV_VERSION", ":".join(found))
+
+
+_reveal_pyenv()
+
+
+def _group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def _folders(*names: str) -> list[str]:
+    """Those of the folders that hold Python."""
+    return [name for name in names if any((ROOT / name).rglob("*.py"))]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Rules and format."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Strict types, everywhere."""
+    session.install("-e", EXTRAS, *_group("typing"))
+    session.run("mypy", *_folders("src", "tests", "conformance", "benchmarks", "scripts"), "noxfile.py")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The tests against the installed package; 3.11 has Quart 0.22, 3.13 has Quart 0.23."""
+    session.install(EXTRAS, *_group("test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Real clients and recorded providers."""
+    session.install(EXTRAS, *_group("test"))
+    if any((ROOT / "conformance").rglob("test_*.py")):
+        session.run("pytest", "conformance", *session.posargs)
+    venv = Path(session.virtualenv.location).parent / "recordings"
+    session.run("python", "conformance/cassettes.py", "--venv", str(venv), "--piproxy", _script(session, "piproxy"))
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """The built package alone in an empty environment: it starts, and the README's first commands work."""
+    session.install("build")
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist), silent=True)
+    bare = dist.parent / "bare"
+    session.run("python", "-m", "venv", "--clear", str(bare))
+    bin_dir = bare / ("Scripts" if sys.platform == "win32" else "bin")
+    session.run(str(bin_dir / "python"), "-m", "pip", "install", "-q", *map(str, dist.glob("*.whl")), external=True)
+    session.run(str(bin_dir / "piproxy"), "--version", external=True)
+    session.run("python", "tests/fakes/readme.py", str(bin_dir / "piproxy"))
+
+
+@nox.session(python=PYTHONS[0])
+def floors(session: nox.Session) -> None:
+    """The tests with the lowest version of every dependency that pyproject.toml allows."""
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints.write_text("\n".join(_lowest()) + "\n")
+    session.install(EXTRAS, *_group("test"), "--constraint", str(constraints))
+    session.run("pytest", "-q", *session.posargs)
+
+
+def _lowest() -> list[str]:
+    project = PROJECT["project"]
+    given = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    return sorted({re.sub(r">=\s*", "==", line.partition(";")[0].strip()) for line in given})
+
+
+def _script(session: nox.Session, name: str) -> str:
+    found = shutil.which(name, path=os.pathsep.join(session.bin_paths or ()))
+    if found is None:
+        session.error(f"{name} was not installed")
+    return found

@@ -130,7 +130,9 @@ def _too_deep() -> InvalidRequest:
 def _refused(field: Field, value: Json) -> Exception:
     if field.name == "n" and not (type(value) is int and value > 1):
         return InvalidRequest("Invalid value for 'n': it must be the integer 1.", param="n", code="invalid_value")
-    return UnsupportedParameter(f"'{field.name}' is not supported: {field.note}. {field.hint}", param=field.name)
+    return UnsupportedParameter(
+        f"'{field.name}' is not supported with this value ({field.note}). {field.hint}", param=field.name
+    )
 
 
 def _unknown(extra: Mapping[str, Json]) -> UnsupportedParameter:

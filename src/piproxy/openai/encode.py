@@ -25,44 +25,23 @@ from piproxy.events import (
 )
 from piproxy.jsontext import Json, dump
 from piproxy.openai import failures
+from piproxy.openai.answer import Calls, Details, call_object
 from piproxy.openai.usage import usage_object
 
 Price: TypeAlias = Callable[[Usage], float | None]
 
 _DONE: Final = b"data: [DONE]\n\n"
-_CUT_SHORT: Final = frozenset(("length", "content_filter"))
-
-
-class _Calls:
-    """Which tool calls were made, and which of them have argument text."""
-
-    def __init__(self) -> None:
-        self.made: list[ToolCallStart] = []
-        self._with_text: set[int] = set()
-
-    def start(self, event: ToolCallStart) -> None:
-        self.made.append(event)
-
-    def text(self, index: int) -> None:
-        self._with_text.add(index)
-
-    def reason(self, reason: FinishReason) -> FinishReason:
-        """``tool_calls`` when tools were called, whatever the provider calls that (field.md, 25)."""
-        return "tool_calls" if self.made and reason == "stop" else reason
-
-    def empty(self, reason: FinishReason) -> list[int]:
-        """Function calls that ended without argument text: clients need ``{}`` to parse.
-
-        The last call of an answer that was cut short has not ended, and gets none.
-        """
-        ended = self.made[:-1] if reason in _CUT_SHORT else self.made
-        return [call.index for call in ended if not call.custom and call.index not in self._with_text]
 
 
 class StreamEncoder:
-    """Events in, SSE frames out; one chunk per event. A chunk's constant head and tail are made once per stream."""
+    """Events in, SSE frames out; one chunk per event. A chunk's constant head and tail are made once per stream.
 
-    def __init__(self, *, id: str, model: str, created: int, include_usage: bool, price: Price) -> None:
+    ``opaque`` shows signed thinking as ``reasoning_details``; see :class:`Details`.
+    """
+
+    def __init__(
+        self, *, id: str, model: str, created: int, include_usage: bool, price: Price, opaque: bool = False
+    ) -> None:
         head = dump({"id": id, "object": "chat.completion.chunk", "created": created, "model": model})[:-1]
         self._bare = b"data: " + head + b',"choices":[],"usage":'
         self._head = b"data: " + head + b',"choices":[{"index":0,"delta":'
@@ -72,7 +51,8 @@ class StreamEncoder:
         self._text_tail = b"}" + self._tail
         self._include_usage = include_usage
         self._price = price
-        self._calls = _Calls()
+        self._calls = Calls()
+        self._details = Details() if opaque else None
         self._begun = False
         self.done = False
         self.usage: Usage | None = None
@@ -113,7 +93,7 @@ class StreamEncoder:
                 return self._arguments(index, arguments) if arguments else b""
             case ToolCallStart():
                 self._calls.start(event)
-                return self._chunk(dump({"tool_calls": [{"index": event.index, **_call(event, "")}]}))
+                return self._chunk(dump({"tool_calls": [{"index": event.index, **call_object(event, "")}]}))
             case RefusalDelta(text):
                 return self._chunk(b'{"refusal":' + dump(text) + b"}") if text else b""
             case LogprobsDelta(value):
@@ -122,7 +102,10 @@ class StreamEncoder:
                 self.usage = event
             case Finish(reason):
                 return self._finish(reason)
-            case Started() | ReasoningOpaque() | TextDelta():
+            case ReasoningOpaque(value):
+                items = self._details.add(value) if self._details else []
+                return b"".join(self._chunk(b'{"reasoning_details":' + dump([item]) + b"}") for item in items)
+            case Started() | TextDelta():
                 pass
         return b""
 
@@ -148,15 +131,18 @@ class StreamEncoder:
 
 
 class Fold:
-    """Events in, one ``chat.completion`` object out, when :class:`Finish` came."""
+    """Events in, one ``chat.completion`` object out, when :class:`Finish` came; parameters as above."""
 
-    def __init__(self, *, id: str, model: str, created: int, include_usage: bool, price: Price) -> None:
+    def __init__(
+        self, *, id: str, model: str, created: int, include_usage: bool, price: Price, opaque: bool = False
+    ) -> None:
         del include_usage  # a whole answer always has its usage
         self._id = id
         self._model = model
         self._created = created
         self._price = price
-        self._calls = _Calls()
+        self._calls = Calls()
+        self._details = Details() if opaque else None
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
@@ -191,7 +177,10 @@ class Fold:
                     self.usage = event
                 case Finish(reason):
                     return self._finish(reason)
-                case Started() | ReasoningOpaque():
+                case ReasoningOpaque(value):
+                    if self._details:
+                        self._details.add(value)
+                case Started():
                     pass
         return b""
 
@@ -223,8 +212,12 @@ class Fold:
         }
         if self._reasoning:
             message["reasoning_content"] = "".join(self._reasoning)
+        if self._details and self._details.items:
+            message["reasoning_details"] = self._details.items
         if self._calls.made:
-            message["tool_calls"] = [_call(call, "".join(self._arguments[call.index])) for call in self._calls.made]
+            message["tool_calls"] = [
+                call_object(call, "".join(self._arguments[call.index])) for call in self._calls.made
+            ]
         logprobs = {"content": None, "refusal": None, **self._logprobs} if self._logprobs else None
         answer: dict[str, Json] = {
             "id": self._id,
@@ -236,15 +229,3 @@ class Fold:
         if self.usage is not None:
             answer["usage"] = usage_object(self.usage, self._price(self.usage))
         return dump(answer)
-
-
-def _call(event: ToolCallStart, text: str) -> dict[str, Json]:
-    """A tool call as both shapes of answer show it."""
-    made: dict[str, Json] = {"id": event.id}
-    if event.custom:
-        made |= {"type": "custom", "custom": {"name": event.name, "input": text}}
-    else:
-        made |= {"type": "function", "function": {"name": event.name, "arguments": text}}
-    if event.extra_content is not None:
-        made["extra_content"] = event.extra_content
-    return made

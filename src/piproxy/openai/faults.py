@@ -13,6 +13,8 @@ from piproxy.jsontext import Json
 
 Path = tuple[str | int, ...]
 
+_LONGEST: Final = 500
+
 _WANTED: Final = {
     "string_type": "a string",
     "int_type": "an integer",
@@ -26,11 +28,11 @@ _WANTED: Final = {
 
 
 def bracketed(path: Sequence[str | int]) -> str:
-    """``("messages", 2, "content")`` as ``messages[2].content``."""
+    """``("messages", 2, "content")`` as ``messages[2].content``; a client's own long names are cut."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
+        text += f"[{step}]" if isinstance(step, int) else f".{step[:64]}" if text else step[:64]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def json_type(value: Json) -> str:
@@ -98,6 +100,8 @@ def _describe(path: Path, faults: list[ErrorDetails]) -> InvalidRequest:
     context = fault.get("ctx", {})
     if kind == "missing":
         return missing(path)
+    if kind == "union_tag_invalid" and context.get("tag") == "function" and path[:1] == ("messages",):
+        return invalid((*path, "role"), "the role 'function' is deprecated; send a message with the role 'tool'.")
     if kind == "union_tag_not_found":
         return missing((*path, str(context["discriminator"]).strip("'")))
     if kind == "union_tag_invalid":
@@ -110,6 +114,8 @@ def _describe(path: Path, faults: list[ErrorDetails]) -> InvalidRequest:
         return invalid(path, f"supported values are {literal.get('ctx', {})['expected']}.")
     if any(other in _WANTED for other in kinds):
         wanted = dict.fromkeys("a string" if other == "literal_error" else _WANTED[other] for other in kinds)
+        if "a number" in wanted:
+            wanted.pop("an integer", None)
         got = json_type(fault["input"])
         where = bracketed(path) or "body"
         return InvalidRequest(
@@ -121,8 +127,8 @@ def _describe(path: Path, faults: list[ErrorDetails]) -> InvalidRequest:
 
 
 _RANGE_CODES: Final = {
-    "greater_than_equal": "integer_below_min_value",
-    "less_than_equal": "integer_above_max_value",
+    "greater_than_equal": "below_min_value",
+    "less_than_equal": "above_max_value",
     "too_short": "empty_array",
     "string_too_short": "empty_string",
 }

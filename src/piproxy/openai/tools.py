@@ -42,7 +42,12 @@ def _tool(shape: schema.Tool, path: Path) -> chat.Tool:
         )
     function = shape.function
     if function is None:
-        raise missing((*path, "function"))
+        error = missing((*path, "function"))
+        raise InvalidRequest(
+            f"{error.message} A tool is {{'type': 'function', 'function': {{'name': …, 'parameters': …}}}}.",
+            param=error.param,
+            code=error.code,
+        )
     if function.parameters is not None:
         check_schema(function.parameters, (*path, "function", "parameters"), f"tool '{function.name}'")
     return chat.Tool(

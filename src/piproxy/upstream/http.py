@@ -7,7 +7,7 @@ pool never recovers from cancelled requests (encode/httpcore issues 1093 and 109
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -15,6 +15,7 @@ from urllib.request import getproxies
 
 import httpcore
 import httpx
+import trio
 
 from piproxy import __version__
 from piproxy.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamUnreachable
@@ -51,6 +52,7 @@ class HttpAnswer:
     """An answer over HTTP."""
 
     def __init__(self, response: httpx.Response) -> None:
+        self._response = response
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
         self._chunks = response.aiter_bytes() if "content-encoding" in self.headers else response.aiter_raw()
@@ -67,7 +69,16 @@ class HttpAnswer:
         return b""
 
     async def aclose(self) -> None:
-        await self._chunks.aclose()  # type: ignore[attr-defined]
+        """Close the connection unless the answer was read to its end, and leave no generator behind.
+
+        The iterators of httpx and httpcore are generators within generators, and closing the outer one leaves the inner
+        ones to the garbage collector. Once the connection is closed, reading on ends them all with an error.
+        """
+        with trio.CancelScope(shield=True):  # nothing in here waits: the socket is closed by force
+            await self._response.aclose()
+            with suppress(UpstreamBroken):
+                while await self.read():
+                    pass
 
 
 class Http:
@@ -120,10 +131,7 @@ class Http:
         try:
             yield answer
         finally:
-            try:
-                await answer.aclose()
-            finally:
-                await response.aclose()
+            await answer.aclose()
 
     async def fetch(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Fetched:
         """One small exchange (a token, a model list); the caller sets the deadline."""

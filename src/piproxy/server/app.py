@@ -1,0 +1,146 @@
+"""The Quart-Trio app: paths, guards, errors in OpenAI's shape, a request id on every answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, cast
+
+from quart import Request, Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
+from werkzeug.exceptions import NotFound as WerkzeugNotFound
+
+from piproxy import __version__
+from piproxy.errors import BodyTooLarge, InvalidRequest, PiproxyError
+from piproxy.exchange import Ending, Record
+from piproxy.jsontext import Json, dump
+from piproxy.openai import failures
+from piproxy.server.chat import ChatView
+from piproxy.server.connection import FINISHED, NEW_RECORD, RECORD, Connection
+from piproxy.server.engine import Engine
+from piproxy.server.guards import preflight
+from piproxy.server.models import ModelViews
+
+BODY_TIMEOUT: Final = 300
+"""Seconds that a client may take to send its body."""
+CLIENT_REQUEST_ID: Final = "x-client-request-id"
+_OPEN: Final = frozenset(("/", "/health"))
+"""Paths that need no token: they say nothing about models or users."""
+
+
+class App(QuartTrio):
+    """The app of one engine; nothing is global."""
+
+    asgi_http_class = Connection
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__("piproxy", static_folder=None)
+        self.engine = engine
+        self.config["MAX_CONTENT_LENGTH"] = engine.settings.max_body_bytes
+        self.config["BODY_TIMEOUT"] = BODY_TIMEOUT
+        self.config["RESPONSE_TIMEOUT"] = None
+        self.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+        self.url_map.strict_slashes = False
+        self.url_map.merge_slashes = False
+
+    async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope[NEW_RECORD] = _record
+            scope[FINISHED] = self.engine.log.request
+        await super().asgi_app(scope, receive, send)
+
+
+def create_app(engine: Engine) -> App:
+    """The app for one engine."""
+    app = App(engine)
+    chat, models = ChatView(engine), ModelViews(engine)
+
+    async def greet() -> Response:
+        return json_response(
+            {
+                "name": "piproxy",
+                "version": __version__,
+                "about": "An OpenAI-compatible gateway to every model that the pi coding agent can reach.",
+                "endpoints": ["/v1/models", "/v1/models/{id}", "/v1/chat/completions", "/health"],
+            }
+        )
+
+    async def health() -> Response:
+        return json_response({"status": "ok"})
+
+    async def before() -> Response | None:
+        record = current_record()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        record.client_request_id = headers.get(CLIENT_REQUEST_ID, "")[:200] or None
+        cors = engine.guards.admit(headers)
+        cast(MutableMapping[str, Any], request.scope)["piproxy.cors"] = cors
+        if request.method == "OPTIONS" and cors:
+            return Response(status=204, headers=preflight(headers))
+        if request.path not in _OPEN:
+            engine.guards.authenticate(headers)
+        return None
+
+    async def after(response: Response) -> Response:
+        record = current_record()
+        record.status = response.status_code
+        response.headers["x-request-id"] = record.request_id
+        if record.client_request_id is not None:
+            response.headers[CLIENT_REQUEST_ID] = record.client_request_id
+        for name, value in cast(Mapping[str, Any], request.scope).get("piproxy.cors", {}).items():
+            response.headers[name] = value
+        return response
+
+    async def fail(error: Exception) -> Response:
+        known = _foreseen(error, request)
+        record = current_record()
+        record.error = record.error or (known.message if isinstance(known, PiproxyError) else None)
+        if not isinstance(known, PiproxyError):
+            record.bug, record.ending = known, Ending.BUG
+        elif record.ending is Ending.DONE:
+            record.ending = Ending.REFUSED
+        status, headers, body = failures.failure(known)
+        return Response(body, status=status, headers=headers)
+
+    app.before_request(before)
+    app.after_request(after)
+    app.register_error_handler(Exception, fail)
+    app.add_url_rule("/", view_func=greet, methods=["GET"])
+    app.add_url_rule("/health", view_func=health, methods=["GET"])
+    for prefix in ("/v1", ""):
+        app.add_url_rule(f"{prefix}/models", f"list{prefix}", models.list, methods=["GET"])
+        app.add_url_rule(f"{prefix}/models/<path:model_id>", f"one{prefix}", models.one, methods=["GET"])
+        app.add_url_rule(f"{prefix}/chat/completions", f"chat{prefix}", chat, methods=["POST"])
+    return app
+
+
+def current_record() -> Record:
+    """The record of the request at hand."""
+    return cast(Record, cast(Mapping[str, Any], request.scope)[RECORD])
+
+
+def json_response(value: Json) -> Response:
+    return Response(dump(value), content_type="application/json")
+
+
+def _record(scope: Mapping[str, Any]) -> Record:
+    return Record(request_id=f"req_{secrets.token_hex(12)}", method=scope["method"], path=scope["path"])
+
+
+def _foreseen(error: Exception, asked: Request) -> Exception:
+    """Quart's own HTTP errors, and groups with one error in them, as ours."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    match error:
+        case RequestEntityTooLarge():
+            return BodyTooLarge(f"The request body is larger than {asked.max_content_length} bytes.")
+        case RequestTimeout():
+            return InvalidRequest(f"The request body did not arrive within {BODY_TIMEOUT} s.", status=408)
+        case WerkzeugMethodNotAllowed():
+            return failures.method_not_allowed(asked.method, asked.path, sorted(error.valid_methods or ()))
+        case WerkzeugNotFound():
+            return failures.not_found(asked.path)
+        case HTTPException():
+            return InvalidRequest(error.description or error.name, status=error.code or 400)
+    return error

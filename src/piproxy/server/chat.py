@@ -1,0 +1,74 @@
+"""``POST /v1/chat/completions``: decode, find the model, start the exchange, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import trio
+from quart import Response, request
+
+from piproxy.exchange import Call, Head, Record
+from piproxy.openai.decode import decode
+from piproxy.openai.encode import Fold, StreamEncoder
+from piproxy.server.connection import NURSERY, RECORD, ChannelBody
+from piproxy.server.engine import Engine
+
+UPSTREAM_KEY: Final = "x-pi-upstream-api-key"
+DROPPED: Final = "x-piproxy-dropped-params"
+UPSTREAM_ID: Final = "x-piproxy-upstream-request-id"
+
+
+class ChatView:
+    """The view; all state of a request is in its locals."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def __call__(self) -> Response:
+        engine = self._engine
+        scope = cast(Mapping[str, Any], request.scope)
+        record: Record = scope[RECORD]
+        body = cast(bytes, await request.get_data(cache=False))
+        decoded = decode(body, strictness=engine.settings.strictness, remote_images=engine.settings.remote_images)
+        del body  # large images: what the chat needs, it holds
+        chat = decoded.chat
+        record.stream = chat.stream
+        exposure = await engine.exposure()
+        model = exposure.resolve(chat.model)
+        record.model, record.provider, record.api = model.id, model.provider, model.api
+        call = Call(chat=chat, model=model, record=record, override_key=request.headers.get(UPSTREAM_KEY) or None)
+        about: dict[str, Any] = {
+            "id": record.request_id.replace("req_", "chatcmpl-", 1),
+            "model": exposure.public_id(model),
+            "created": int(time.time()),
+            "include_usage": chat.include_usage,
+            "price": engine.price(model, record),
+        }
+        if not chat.stream:
+            head, whole = await engine.exchange.whole(call, Fold(**about))
+            return _response(whole, head, record, decoded.ignored, "application/json")
+        nursery: trio.Nursery = scope[NURSERY]
+        into, out_of = trio.open_memory_channel[bytes](0)
+        try:
+            head = await nursery.start(engine.exchange.stream, call, StreamEncoder(**about), into)
+        except BaseException:
+            out_of.close()
+            raise
+        response = _response(ChannelBody(out_of), head, record, decoded.ignored, "text/event-stream; charset=utf-8")
+        response.headers["cache-control"] = "no-cache"
+        response.headers["x-accel-buffering"] = "no"
+        return response
+
+
+def _response(
+    body: bytes | ChannelBody, head: Head, record: Record, ignored: tuple[str, ...], content_type: str
+) -> Response:
+    response = Response(body, content_type=content_type)
+    if lost := tuple(dict.fromkeys((*ignored, *head.dropped))):
+        record.dropped = lost
+        response.headers[DROPPED] = ",".join(lost)
+    if record.upstream_id is not None:
+        response.headers[UPSTREAM_ID] = record.upstream_id
+    return response

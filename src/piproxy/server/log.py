@@ -1,0 +1,104 @@
+"""One line per request, for people or for programs; never content, never a secret."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Literal
+
+from piproxy.exchange import Record
+from piproxy.jsontext import Json, dump
+from piproxy.redact import redact
+
+Write = Callable[[str], None]
+
+
+def to_stderr(line: str) -> None:
+    """One whole line in one write, so that lines of several processes do not mix."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+class Log:
+    """Where requests and events of the server are written."""
+
+    def __init__(self, style: Literal["human", "json"] = "human", write: Write = to_stderr) -> None:
+        self._style = style
+        self._write = write
+
+    def request(self, record: Record, seconds: float) -> None:
+        """A request is over."""
+        fields = _fields(record, seconds)
+        if self._style == "json":
+            self._write(dump({"time": _now(), "event": "request", **fields}).decode())
+        else:
+            self._write(_human(record, seconds))
+        if record.bug is not None:
+            trace = "".join(traceback.format_exception(record.bug))
+            self.event("internal error", request_id=record.request_id, trace=redact(trace))
+
+    def event(self, text: str, **fields: Json) -> None:
+        """Anything else that whoever runs the proxy should know."""
+        if self._style == "json":
+            self._write(dump({"time": _now(), "event": text, **fields}).decode())
+        else:
+            details = " ".join(f"{name}={value}" for name, value in fields.items())
+            self._write(f"{_now()} {text}{' ' if details else ''}{details}")
+
+
+def _fields(record: Record, seconds: float) -> dict[str, Json]:
+    usage = record.usage
+    fields: dict[str, Json] = {
+        "request_id": record.request_id,
+        "client_request_id": record.client_request_id,
+        "method": record.method,
+        "path": record.path,
+        "status": record.status,
+        "model": record.model,
+        "provider": record.provider,
+        "api": record.api,
+        "stream": record.stream or None,
+        "seconds": round(seconds, 3),
+        "first_event": None if record.first_event is None else round(record.first_event, 3),
+        "prompt_tokens": None if usage is None else usage.input + usage.cache_read + usage.cache_write,
+        "completion_tokens": None if usage is None else usage.output,
+        "cached_tokens": None if usage is None else usage.cache_read,
+        "reasoning_tokens": None if usage is None else usage.reasoning,
+        "cost": record.cost,
+        "dropped": list(record.dropped) or None,
+        "upstream_id": record.upstream_id,
+        "ending": str(record.ending),
+        "error": None if record.error is None else redact(record.error),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _human(record: Record, seconds: float) -> str:
+    words = [_now(), record.method, _printable(record.path), str(record.status or "-")]
+    if record.model is not None:
+        words.append(f"{record.provider}/{record.model}")
+    words.append(f"{seconds:.3f}s")
+    if record.first_event is not None:
+        words.append(f"first={record.first_event:.3f}s")
+    if record.usage is not None:
+        usage = record.usage
+        words.append(f"tokens={usage.input + usage.cache_read + usage.cache_write}+{usage.output}")
+    if record.cost is not None:
+        words.append(f"${record.cost:.6f}")
+    if record.dropped:
+        words.append("dropped=" + ",".join(record.dropped))
+    words += [str(record.ending).replace(" ", "-"), record.request_id]
+    if record.error is not None:
+        words.append("- " + _printable(redact(record.error)))
+    return " ".join(words)
+
+
+def _printable(text: str) -> str:
+    """A line stays one line, whatever a client or a provider wrote."""
+    return "".join(c if c.isprintable() else " " for c in text[:500])
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,0 +1,157 @@
+"""A scripted provider on memory streams: plays bytes, pauses and breakages, and remembers what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import h11
+import httpcore
+import trio
+from trio.testing import memory_stream_pair
+
+from piproxy.upstream.network import CONNECTION, Stream
+
+
+@dataclass
+class Asked:
+    """One request as the provider saw it."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+Script = Callable[["Conversation"], Awaitable[None]]
+
+
+@dataclass
+class Conversation:
+    """The provider's end of one connection."""
+
+    stream: trio.abc.HalfCloseableStream
+    http: h11.Connection
+    asked: Asked
+    sent: int = 0
+
+    async def head(self, status: int = 200, content_type: str = "text/event-stream", **headers: str) -> None:
+        fields = [("content-type", content_type), *((k.replace("_", "-"), v) for k, v in headers.items())]
+        await self._write(h11.Response(status_code=status, headers=[*fields, ("transfer-encoding", "chunked")]))
+
+    async def data(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            await self._write(h11.Data(data=piece))
+            self.sent += 1
+
+    async def end(self) -> None:
+        await self._write(h11.EndOfMessage())
+
+    async def json(self, status: int, body: bytes, **headers: str) -> None:
+        await self.head(status, "application/json", **headers)
+        await self.data(body)
+        await self.end()
+
+    async def break_off(self) -> None:
+        await self.stream.aclose()
+
+    async def _write(self, event: Any) -> None:
+        await self.stream.send_all(self.http.send(event) or b"")
+
+
+@dataclass
+class Provider(httpcore.AsyncNetworkBackend):
+    """Give it to ``Http(backend=…)``; ``script`` answers every request. ``nursery`` runs the provider's side."""
+
+    nursery: trio.Nursery
+    script: Script
+    connect: Callable[[], Awaitable[None]] | None = None
+    """Awaited before a connection stands."""
+    asked: list[Asked] = field(default_factory=list)
+    opened: int = 0
+    closed_at: list[float] = field(default_factory=list)
+    """When the gateway closed a connection, in virtual seconds."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        tell = CONNECTION.get()
+        if tell is not None:
+            tell(False)
+        if self.connect is not None:
+            await self.connect()
+        ours, theirs = memory_stream_pair()
+        self.opened += 1
+        self.nursery.start_soon(self._serve, theirs)
+        if tell is not None:
+            tell(True)
+        return Stream(ours)
+
+    @property
+    def open(self) -> int:
+        return self.opened - len(self.closed_at)
+
+    async def _serve(self, stream: trio.StapledStream[Any, Any]) -> None:
+        http = h11.Connection(h11.SERVER)
+        async with trio.open_nursery() as nursery:
+            try:
+                while (asked := await self._request(http, stream)) is not None:
+                    self.asked.append(asked)
+                    conversation = Conversation(stream, http, asked)
+                    nursery.start_soon(self._watch, stream, nursery)
+                    await self.script(conversation)
+                    if http.our_state is not h11.DONE:
+                        await trio.sleep_forever()
+                    http.start_next_cycle()
+                    break
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                nursery.cancel_scope.cancel()
+                self._gone()
+
+    async def _watch(self, stream: trio.StapledStream[Any, Any], nursery: trio.Nursery) -> None:
+        """The gateway sends nothing more on this connection: whatever comes is its end."""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await stream.receive_some(1)
+        self._gone()
+        nursery.cancel_scope.cancel()
+
+    def _gone(self) -> None:
+        self.closed_at.append(trio.current_time())
+
+    async def _request(self, http: h11.Connection, stream: trio.StapledStream[Any, Any]) -> Asked | None:
+        head: h11.Request | None = None
+        body = b""
+        while True:
+            event = http.next_event()
+            if event is h11.NEED_DATA:
+                http.receive_data(bytes(await stream.receive_some(65536)))
+            elif isinstance(event, h11.Request):
+                head = event
+            elif isinstance(event, h11.Data):
+                body += bytes(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                assert head is not None
+                headers = {name.decode().lower(): value.decode() for name, value in head.headers}
+                return Asked(head.method.decode(), head.target.decode(), headers, body, trio.current_time())
+            else:
+                self._gone()
+                return None
+
+
+def chunk(**delta: Any) -> bytes:
+    """One frame of a chat completion stream."""
+    finish = delta.pop("finish_reason", None)
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return b"data: " + json.dumps({"id": "up", "model": "m", "choices": [choice]}).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"

@@ -40,6 +40,10 @@ class Login:
     """Why there is none; ``None`` when there is one."""
     entry: OAuthEntry | None = field(default=None, repr=False)
     """The stored login, with kind ``oauth``."""
+    flow: str | None = None
+    """With kind ``oauth``: whose refresh applies; ``None`` for a login that only a pi extension can refresh."""
+    gateway: str | None = None
+    """With flow ``radius``: the gateway's address without ``/v1``; ``None``: Radius's own."""
     file: str | None = None
     """``adc`` and ``workload_identity``: the file to read; ``None`` with ``adc``: the metadata server."""
     base_url: str | None = None

@@ -26,6 +26,7 @@ STORED_COMMANDS: Final = CommandCache()
 
 AUTH_JSON: Final = "auth.json"
 MODELS_JSON: Final = "models.json"
+RADIUS: Final = "radius"
 CLIENT: Final = "the request's X-Pi-Upstream-Api-Key"
 
 
@@ -34,10 +35,11 @@ def resolve(
     stored_entry: StoredEntry | None,
     models_json_api_key: str | None,
     environ: Mapping[str, str],
-    *,
     override: str | None = None,
+    *,
     run_commands: bool = True,
     oauth: str | None = None,
+    gateway: str | None = None,
     stored_commands: Runner = STORED_COMMANDS,
     run: Runner | None = None,
     exists: Callable[[str], bool] = isfile,
@@ -47,7 +49,7 @@ def resolve(
     Blocks while a command runs (up to 10 seconds each): call it from a thread where that matters.
     ``run_commands=False`` leaves the commands of models.json alone (they run anew for every request); those of
     auth.json run once in the process's life, and also for a mere availability check, as in pi. ``oauth`` is the field
-    of that name of the provider in models.json (``"radius"``).
+    of that name of the provider in models.json (``"radius"``), ``gateway`` that provider's address without ``/v1``.
     """
     env = stored_entry.env if isinstance(stored_entry, ApiKeyEntry) else {}
     if override is not None and override.strip():
@@ -55,7 +57,7 @@ def resolve(
     if isinstance(stored_entry, UnusableEntry):
         return _none(provider, f"the entry in auth.json cannot be used: {stored_entry.reason}")
     if isinstance(stored_entry, OAuthEntry):
-        return _oauth(provider, stored_entry, oauth)
+        return _oauth(provider, stored_entry, oauth, gateway)
     if isinstance(stored_entry, ApiKeyEntry):
         return _stored_key(provider, stored_entry, environ, stored_commands, exists)
     if models_json_api_key is not None:
@@ -108,11 +110,20 @@ def _configured(
     return Login(provider=provider, kind=found.kind, env=found.env, source=MODELS_JSON, base_url=found.base_url)
 
 
-def _oauth(provider: str, entry: OAuthEntry, oauth: str | None) -> Login:
+def _oauth(provider: str, entry: OAuthEntry, oauth: str | None, gateway: str | None) -> Login:
     """A login of a provider that pi does not know may come from an extension: usable as long as it lasts."""
-    if provider not in OAUTH and oauth != "radius" and provider in (*KEY_VARIABLES, LLAMA):
+    if provider not in OAUTH and oauth != RADIUS and provider in (*KEY_VARIABLES, LLAMA):
         return _none(provider, "auth.json holds a login, but this provider takes only a key")
-    return Login(provider=provider, kind="oauth", key=entry.access, source=AUTH_JSON, entry=entry)
+    flow = provider if provider in OAUTH else oauth
+    return Login(
+        provider=provider,
+        kind="oauth",
+        key=entry.access,
+        source=AUTH_JSON,
+        entry=entry,
+        flow=flow,
+        gateway=gateway if flow == RADIUS else None,
+    )
 
 
 def _ask(asked: Asked) -> Login:

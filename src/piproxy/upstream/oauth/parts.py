@@ -1,0 +1,154 @@
+"""What the logins' modules share: request parts, careful reading of replies, expiry sums (pi-on-disk.md, 4.2). Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
+from urllib.parse import urlencode
+
+from piproxy import jsontext
+from piproxy.jsontext import Json
+from piproxy.pi.auth_entry import OAuthEntry
+
+Entry: TypeAlias = dict[str, Json]
+"""An entry of auth.json as it is stored, members in pi's order."""
+
+MINUTE_MS: Final = 60_000
+ACCEPT_JSON: Final = {"Accept": "application/json"}
+_CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """One request to a token endpoint."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a request depends on beside the entry."""
+
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    gateway: str | None = None
+    """Radius: the gateway's address without ``/v1``."""
+
+
+class Refused(Exception):
+    """A token endpoint gave nothing to go on with; the words hold no secret and nothing of the answer's prose.
+
+    ``final``: the same refresh token will not work again.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+
+
+class Flow(Protocol):
+    """One module of this folder."""
+
+    @property
+    def ROTATES(self) -> bool:  # noqa: N802 - a module's constant
+        """A refresh spends the stored refresh token: the new one must be written."""
+        ...
+
+    @property
+    def PAUSES(self) -> tuple[float, ...]:  # noqa: N802
+        """Seconds before each further attempt after no answer, 429 or 5xx."""
+        ...
+
+    def request(self, entry: OAuthEntry, context: Context) -> TokenRequest:
+        """The refresh call. Raises :class:`Refused` when the entry lacks what it needs."""
+        ...
+
+    def stored(self, entry: OAuthEntry, reply: Json, now_ms: int) -> Entry:
+        """What is stored instead of ``entry``. Raises :class:`Refused` for a reply that lacks something."""
+        ...
+
+
+def form(url: str, fields: Mapping[str, str], *, accept: bool = True) -> TokenRequest:
+    """A POST of ``fields`` as a form, in their order."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **(ACCEPT_JSON if accept else {})}
+    return TokenRequest("POST", url, headers, urlencode(fields).encode())
+
+
+def json_post(url: str, value: Json, headers: Mapping[str, str] | None = None) -> TokenRequest:
+    """A POST of ``value`` as JSON."""
+    return TokenRequest(
+        "POST", url, {"Content-Type": "application/json", **ACCEPT_JSON, **(headers or {})}, jsontext.dump(value)
+    )
+
+
+def text(reply: Json, name: str) -> str:
+    """A member that must be a non-empty string."""
+    value = reply.get(name) if isinstance(reply, dict) else None
+    if not isinstance(value, str) or not value:
+        raise Refused(f"the reply has no {name}")
+    return value
+
+
+def text_or(reply: Json, name: str, default: str) -> str:
+    """A member that may be missing."""
+    value = reply.get(name) if isinstance(reply, dict) else None
+    return value if isinstance(value, str) and value else default
+
+
+def number(reply: Json, name: str) -> float:
+    """A member that must be a finite number."""
+    value = reply.get(name) if isinstance(reply, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Refused(f"the reply has no {name}")
+    return float(value)
+
+
+def expiry(now_ms: int, seconds: float, skew_ms: int = 0) -> int:
+    """Milliseconds since the epoch, as an ``int``: JavaScript writes no ``.0``."""
+    return now_ms + int(seconds * 1000) - skew_ms
+
+
+def read_reply(status: int, body: bytes) -> Json:
+    """The JSON of a good answer. Raises :class:`Refused` for any other, with its OAuth error code at most."""
+    try:
+        reply = jsontext.parse(body) if body.strip() else None
+    except ValueError:
+        reply = None
+    if 200 <= status < 300:
+        if not isinstance(reply, dict):
+            raise Refused("the reply is not a JSON object")
+        return reply
+    code = error_code(reply)
+    final = status in {400, 401, 403, 404, 410} or code == "invalid_grant"
+    raise Refused(f"HTTP {status}{f', {code}' if code else ''}", final=final)
+
+
+def error_code(reply: Json) -> str:
+    """The machine-readable part of an error, if it looks like one."""
+    code = reply.get("error") if isinstance(reply, dict) else None
+    if isinstance(code, dict):
+        code = code.get("type") or code.get("code")
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def jwt_claims(token: str) -> Json:
+    """The payload of a JWT, unverified; ``None`` for anything else.
+
+    pi decodes plain base64, which breaks on ``-`` and ``_``; the URL-safe alphabet with padding is right.
+    """
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        return json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError):
+        return None

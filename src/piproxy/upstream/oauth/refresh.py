@@ -1,0 +1,290 @@
+"""Keeps stored logins fresh, beside pi and beside other piproxies (pi-on-disk.md, 4.1).
+
+The plan. A refresh belongs to the process, not to a request: it runs as a task of a long-lived nursery, once per
+provider at a time, and every request that needs it waits for it. It takes pi's lock, reads the file again (another
+process may have been faster), asks the token endpoint and writes. From the moment it asks, the old refresh token may be
+spent, so that part is shielded from cancellation: neither a client that leaves nor a shutdown loses a login.
+
+Deadlines live in the exchange, with one exception, which is here: a refresh outlives the request that wanted it, so its
+budget of 15 seconds is its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+
+from piproxy.errors import CredentialError, PiproxyError, ShuttingDown, UpstreamError
+from piproxy.jsontext import Json
+from piproxy.pi.auth_entry import OAuthEntry, find_entry, read_entry
+from piproxy.pi.auth_file import AuthFile
+from piproxy.pi.jsonfile import UnreadableFile
+from piproxy.pi.lock import DirectoryLock, LockBusy, LockImpossible, held
+from piproxy.pi.login import Login
+from piproxy.upstream.fetching import Fetcher
+from piproxy.upstream.http import Fetched
+from piproxy.upstream.oauth import github_copilot
+from piproxy.upstream.oauth.flows import FLOWS
+from piproxy.upstream.oauth.parts import Context, Entry, Flow, Refused, TokenRequest, read_reply
+
+MARGIN_MS: Final = 300_000
+"""Renew this long before ``expires``, which already holds a margin of the provider's."""
+BUDGET: Final = 15.0
+"""Seconds for the token endpoint, further attempts included."""
+MODELS_BUDGET: Final = 5.0
+"""Seconds for Copilot's model list."""
+AFTER_FAILURE: Final = 30.0
+"""Seconds in which a token that is still valid is used without another attempt to renew it."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One refresh under way."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    entry: OAuthEntry | None = None
+    error: PiproxyError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    refresh: str
+    until: float
+    error: CredentialError
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsaved:
+    """A renewed entry that is not in the file: the file still holds the token ``spent``."""
+
+    spent: str
+    entry: OAuthEntry
+
+
+class Refresher:
+    """Gives logins whose access token can be used now. ``nursery`` must outlive all requests."""
+
+    def __init__(
+        self,
+        *,
+        http: Fetcher,
+        auth: AuthFile,
+        environ: Mapping[str, str],
+        nursery: trio.Nursery,
+        clock: Callable[[], float],
+    ) -> None:
+        self._http = http
+        self._auth = auth
+        self._environ = environ
+        self._nursery = nursery
+        self._clock = clock
+        self._flights: dict[str, _Flight] = {}
+        self._failures: dict[str, _Failure] = {}
+        self._unsaved: dict[str, _Unsaved] = {}
+
+    async def fresh(self, login: Login) -> OAuthEntry:
+        """The login's entry, renewed if it is about to expire.
+
+        Raises :class:`~piproxy.errors.CredentialError`, which says which login to repeat. Being cancelled here does not
+        touch a refresh that is under way.
+        """
+        provider = login.provider
+        entry = self._known(login)
+        if not self._due(entry):
+            return entry
+        flow = FLOWS.get(login.flow or "")
+        if flow is None:
+            if self._valid(entry):
+                return entry
+            raise CredentialError(
+                f"The login for provider '{provider}' has expired, and only pi can renew it. {_again(provider)}"
+            )
+        failure = self._failures.get(provider)
+        if failure is not None and failure.refresh == entry.refresh and self._clock() < failure.until:
+            if self._valid(entry):
+                return entry
+            if failure.until == math.inf:
+                raise failure.error
+        return await self._join(login, flow)
+
+    async def _join(self, login: Login, flow: Flow) -> OAuthEntry:
+        flight = self._flights.get(login.provider)
+        if flight is None:
+            flight = self._flights[login.provider] = _Flight()
+            self._nursery.start_soon(self._fly, flight, login, flow, name=f"refresh {login.provider}")
+        await flight.done.wait()
+        if flight.entry is not None:
+            return flight.entry
+        raise flight.error or ShuttingDown("The proxy is stopping.")
+
+    async def _fly(self, flight: _Flight, login: Login, flow: Flow) -> None:
+        """The task. No error may leave it: it would end the nursery, and with it every request."""
+        try:
+            flight.entry = await self._renew(login, flow)
+        except PiproxyError as exc:
+            flight.error = exc
+        except Exception:  # noqa: BLE001 - said to the log and to the client
+            _log.exception("The refresh of the login for %s failed in an unforeseen way", login.provider)
+            flight.error = CredentialError(
+                f"The login for provider '{login.provider}' could not be renewed; the log says why."
+            )
+        finally:
+            del self._flights[login.provider]
+            flight.done.set()
+
+    async def _renew(self, login: Login, flow: Flow) -> OAuthEntry:
+        provider = login.provider
+        try:
+            lock = await trio.to_thread.run_sync(self._auth.lock)
+            async with held(lock):
+                entry = await self._under_lock(lock, login, flow)
+        except LockImpossible as exc:
+            return await self._without_file(login, flow, exc.message)
+        except (LockBusy, UnreadableFile) as exc:
+            return self._last_resort(provider, self._known(login), exc.message, final=False)
+        return entry
+
+    async def _under_lock(self, lock: DirectoryLock, login: Login, flow: Flow) -> OAuthEntry:
+        provider = login.provider
+        entries = await trio.to_thread.run_sync(self._auth.read_locked)
+        found = find_entry(entries, provider)
+        key, on_file = found or ("", None)
+        if not isinstance(on_file, OAuthEntry):
+            raise CredentialError(f"The login for provider '{provider}' is gone from auth.json. {_again(provider)}")
+        entry = self._newest(provider, on_file)
+        if not self._due(entry):
+            return entry
+        if flow.ROTATES and not os.access(self._auth.path, os.W_OK):
+            raise LockImpossible(f"{self._auth.path} cannot be written")
+        with trio.CancelScope(shield=True):
+            try:
+                new = await self._ask(flow, entry, login)
+                entry = await self._save(lock, provider, key, on_file.refresh, new)
+            except (Refused, UpstreamError) as exc:
+                entry = self._last_resort(provider, entry, str(exc), final=isinstance(exc, Refused) and exc.final)
+        return entry
+
+    async def _without_file(self, login: Login, flow: Flow, why: str) -> OAuthEntry:
+        """Nothing can be written: a token that rotates must not be spent, any other is renewed in memory."""
+        provider, entry = login.provider, self._known(login)
+        if flow.ROTATES:
+            return self._last_resort(provider, entry, f"a renewed token could not be saved: {why}", final=False)
+        try:
+            new = await self._ask(flow, entry, login)
+        except (Refused, UpstreamError) as exc:
+            return self._last_resort(provider, entry, str(exc), final=isinstance(exc, Refused) and exc.final)
+        return self._keep(provider, entry.refresh, new)
+
+    async def _ask(self, flow: Flow, entry: OAuthEntry, login: Login) -> Entry:
+        """The calls; raises :class:`Refused`, :class:`~piproxy.errors.UpstreamError`."""
+        with trio.move_on_after(BUDGET):
+            reply = await self._reply(flow, flow.request(entry, Context(self._environ, login.gateway)))
+            new = flow.stored(entry, reply, int(self._clock() * 1000))
+            return await self._with_models(new) if flow is FLOWS["github-copilot"] else new
+        raise Refused(f"no answer within {BUDGET:g} seconds")
+
+    async def _reply(self, flow: Flow, request: TokenRequest) -> Json:
+        for pause in flow.PAUSES:
+            try:
+                answer = await self._fetch(request)
+            except UpstreamError:
+                await trio.sleep(pause)
+                continue
+            if answer.status != 429 and answer.status < 500:
+                return read_reply(answer.status, answer.body)
+            await trio.sleep(pause)
+        answer = await self._fetch(request)
+        return read_reply(answer.status, answer.body)
+
+    async def _with_models(self, new: Entry) -> Entry:
+        entry = _as_oauth(new)
+        with trio.move_on_after(MODELS_BUDGET):
+            answer = await self._fetch(github_copilot.models_request(entry))
+            reply = read_reply(answer.status, answer.body)
+            return github_copilot.with_models(new, github_copilot.base_url(entry), reply)
+        raise Refused(f"no model list within {MODELS_BUDGET:g} seconds")
+
+    async def _fetch(self, request: TokenRequest) -> Fetched:
+        return await self._http.fetch(request.method, request.url, headers=request.headers, body=request.body)
+
+    async def _save(self, lock: DirectoryLock, provider: str, key: str, spent: str, new: Entry) -> OAuthEntry:
+        """Write the new entry, unless somebody else has replaced the one it was made from.
+
+        A lock that was lost meanwhile is taken again. What cannot be written stays in memory, so that this process can
+        go on.
+        """
+
+        def change(current: Json) -> Json:
+            return new if isinstance(current, dict) and current.get("refresh") == spent else None
+
+        def write() -> bool:
+            if not lock.compromised:
+                return self._auth.write_locked(key, change)
+            lock.release()
+            return self._auth.update(key, change)
+
+        try:
+            written = await trio.to_thread.run_sync(write)
+        except (OSError, PiproxyError) as exc:
+            _log.error(
+                "The renewed login for %s could not be saved and will be lost when piproxy stops: %s", provider, exc
+            )
+            return self._keep(provider, spent, new)
+        self._unsaved.pop(provider, None)
+        self._failures.pop(provider, None)
+        if written:
+            _log.info("Renewed the login for %s", provider)
+        return _as_oauth(new)
+
+    def _keep(self, provider: str, spent: str, new: Entry) -> OAuthEntry:
+        entry = _as_oauth(new)
+        self._unsaved[provider] = _Unsaved(spent, entry)
+        return entry
+
+    def _known(self, login: Login) -> OAuthEntry:
+        if login.entry is None:
+            raise CredentialError(f"No login is stored for provider '{login.provider}'. {_again(login.provider)}")
+        return self._newest(login.provider, login.entry)
+
+    def _newest(self, provider: str, on_file: OAuthEntry) -> OAuthEntry:
+        unsaved = self._unsaved.get(provider)
+        if unsaved is not None and unsaved.spent == on_file.refresh and unsaved.entry.expires >= on_file.expires:
+            return unsaved.entry
+        return on_file
+
+    def _last_resort(self, provider: str, entry: OAuthEntry, reason: str, *, final: bool) -> OAuthEntry:
+        """The old token while it is valid, else the error for the client."""
+        error = CredentialError(
+            f"The login for provider '{provider}' has expired and could not be renewed ({reason}). {_again(provider)}"
+        )
+        until = math.inf if final else self._clock() + AFTER_FAILURE
+        self._failures[provider] = _Failure(entry.refresh, until, error)
+        if not self._valid(entry):
+            raise error
+        _log.warning("The login for %s could not be renewed (%s); its token is still valid", provider, reason)
+        return entry
+
+    def _due(self, entry: OAuthEntry) -> bool:
+        return self._clock() * 1000 + MARGIN_MS >= entry.expires
+
+    def _valid(self, entry: OAuthEntry) -> bool:
+        return self._clock() * 1000 < entry.expires
+
+
+def _as_oauth(entry: Entry) -> OAuthEntry:
+    read = read_entry(entry)
+    if not isinstance(read, OAuthEntry):
+        raise Refused("the reply cannot be stored")
+    return read
+
+
+def _again(provider: str) -> str:
+    return f"Log in again: run `pi` and enter `/login {provider}`, or `pi auth login {provider}`."

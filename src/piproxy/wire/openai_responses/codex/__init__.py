@@ -1,0 +1,1 @@
+"""Codex: the Responses API behind a ChatGPT login, with few fields (wire reference, 6)."""

@@ -24,6 +24,7 @@ from piproxy.events import (
     ToolCallStart,
     Usage,
 )
+from piproxy.functiontools import free_text
 from piproxy.jsontext import Json
 from piproxy.wire.google_generative_ai.body import DocumentReader
 from piproxy.wire.google_generative_ai.failure import failure_in
@@ -56,6 +57,8 @@ class Notes:
 
     wire_id: str = ""
     """Where made-up tool-call ids come from."""
+    custom: frozenset[str] = frozenset()
+    """Names of free-text tools."""
 
 
 def stream_parser(request: WireRequest, content_type: str) -> StreamParser:
@@ -70,6 +73,7 @@ class _Parser:
         self.replay: Mapping[str, Json] = {}
         self._reader = DocumentReader()
         self._wire_id = notes.wire_id
+        self._custom = notes.custom
         self._started = False
         self._ids: set[str] = set()
         self._made_up = 0
@@ -148,8 +152,11 @@ class _Parser:
         if extra:
             self.replay = {**self.replay, call_id: extra}
         args = call.get("args")
-        events.append(ToolCallStart(index, call_id, name, extra_content=extra))
-        events.append(ToolCallDelta(index, jsontext.dump({} if args is None else args).decode()))
+        text = jsontext.dump({} if args is None else args).decode()
+        custom = name in self._custom
+        events.append(ToolCallStart(index, call_id, name, custom=custom, extra_content=extra))
+        if text := free_text(text) if custom else text:
+            events.append(ToolCallDelta(index, text))
 
     def _own_id(self, given: str | None) -> str:
         """The provider's id, if it sent one and only once, else one of ours."""

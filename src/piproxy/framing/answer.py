@@ -48,3 +48,8 @@ class AnswerReader:
             self.document = b"".join(self._pieces).removeprefix(_BOM)
             return []
         return self._sse.end()
+
+    @property
+    def strays(self) -> bytes:
+        """Lines of a stream that belong to no frame, such as an error document behind it."""
+        return b"\n".join(self._sse.strays)

@@ -39,10 +39,13 @@ class CallBlock:
     """Argument text so far."""
 
     def rest(self) -> str:
-        """Argument text that no delta brought: the start's ``input``, or ``{}`` for a call without arguments."""
+        """What the block's start held, if no delta followed. An answer text (``number`` is ``None``) is never empty;
+        for a call without arguments whoever writes the client's answer knows what to say.
+        """
         if any(self.pieces):
             return ""
-        return dump(self.input if isinstance(self.input, dict) else {}).decode()
+        given = self.input if isinstance(self.input, dict) else {}
+        return dump(given).decode() if given or self.number is None else ""
 
     def free_text(self) -> str:
         """The input of a free-text tool out of the arguments that carried it."""

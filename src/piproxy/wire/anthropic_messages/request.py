@@ -26,19 +26,14 @@ FALLBACK: Final = "server-side-fallback-2026-07-01"
 
 _NO_PLACE: Final = frozenset(
     (
-        "audio",
         "frequency_penalty",
-        "logit_bias",
         "min_p",
-        "modalities",
-        "moderation",
         "prediction",
         "presence_penalty",
         "prompt_cache_options",
         "seed",
         "store",
         "verbosity",
-        "web_search_options",
     )
 )
 """Fields that the API has nothing for (wire-native-apis.md, 8)."""
@@ -101,12 +96,14 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
 
 def _refuse(chat: Chat) -> None:
     """Wishes whose silent loss would make the answer a wrong one."""
-    if chat.n > 1:
-        raise UnsupportedParameter("This model's API gives one answer a request.", param="n")
-    if chat.logprobs or chat.top_logprobs:
-        raise UnsupportedParameter("This model's API gives no log probabilities.", param="logprobs")
-    if "audio" in chat.modalities:
-        raise UnsupportedParameter("This model's API gives no audio.", param="modalities")
+    for param, wished in (
+        ("logit_bias", chat.logit_bias),
+        ("logprobs", chat.logprobs),
+        ("top_logprobs", chat.top_logprobs),
+        ("web_search_options", chat.web_search_options is not None),
+    ):
+        if wished:
+            raise UnsupportedParameter(f"This model's API has nothing for '{param}'.", param=param)
 
 
 def _plain(turn: Turn) -> Turn:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from piproxy import jsontext
-from piproxy.errors import UpstreamBroken
+from piproxy.errors import UpstreamBroken, UpstreamError
 from piproxy.events import (
     Event,
     Finish,
@@ -32,7 +32,7 @@ from piproxy.wire.anthropic_messages.blocks import (
 from piproxy.wire.anthropic_messages.failure import stream_failure
 from piproxy.wire.anthropic_messages.notes import Notes
 from piproxy.wire.anthropic_messages.usage import Tally
-from piproxy.wire.room import WireRequest
+from piproxy.wire.room import WireRequest, keeping
 
 FINISH: Final[Mapping[str, FinishReason]] = {
     "end_turn": "stop",
@@ -74,19 +74,34 @@ class MessageParser:
         self._stop: dict[str, Json] = {}
 
     def feed(self, data: bytes) -> Sequence[Event]:
-        return [event for frame in self._reader.feed(data) for event in self._frame(frame.data, frame.event)]
+        events: list[Event] = []
+        with keeping(events):
+            for frame in self._reader.feed(data):
+                events.extend(self._frame(frame.data, frame.event))
+        return events
 
     def end(self) -> Sequence[Event]:
-        events = [event for frame in self._reader.end() for event in self._frame(frame.data, frame.event)]
-        if self._reader.document is not None:
-            events.extend(self._document(self._reader.document))
-        if not self._done:
-            raise UpstreamBroken(
-                "The provider's stream ended before message_stop."
-                if self._started
-                else "The provider answered with something that is no message."
-            )
+        events: list[Event] = []
+        with keeping(events):
+            for frame in self._reader.end():
+                events.extend(self._frame(frame.data, frame.event))
+            if self._reader.document is not None:
+                events.extend(self._document(self._reader.document))
+            if not self._done:
+                raise self._cut_short()
         return events
+
+    def _cut_short(self) -> UpstreamError:
+        """The error of a stream without ``message_stop``; a bare error document behind it says why."""
+        try:
+            said = jsontext.parse(self._reader.strays)
+        except (ValueError, RecursionError):
+            said = None
+        if isinstance(said, dict) and said.get("error"):
+            return stream_failure(said)
+        if self._started:
+            return UpstreamBroken("The provider's stream ended before message_stop.")
+        return UpstreamBroken("The provider answered with something that is no message.")
 
     def _frame(self, data: str, name: str | None) -> Iterator[Event]:
         if self._done or data.strip() in ("", "[DONE]"):
@@ -245,8 +260,8 @@ class MessageParser:
         match block:
             case CallBlock():
                 yield from self._argued(block, block.rest())
-                if block.custom and block.number is not None:
-                    yield ToolCallDelta(block.number, block.free_text())
+                if block.custom and block.number is not None and (text := block.free_text()):
+                    yield ToolCallDelta(block.number, text)
             case ThinkingBlock() | RedactedBlock():
                 kept = _kept(block)
                 if kept.get("signature") or kept.get("data"):

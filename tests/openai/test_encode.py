@@ -26,7 +26,10 @@ from piproxy.events import (
 )
 from piproxy.openai.encode import Fold, StreamEncoder
 
-TOKENS = {"content": [{"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": []}], "refusal": None}
+TOKENS: dict[str, Any] = {
+    "content": [{"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": []}],
+    "refusal": None,
+}
 EVERYTHING: list[Event] = [
     Started("upstream-1", "m-2026"),
     ReasoningDelta("Let me "),

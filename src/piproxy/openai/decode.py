@@ -161,6 +161,12 @@ def _chat(
     maximum = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
     if request.max_completion_tokens is not None:
         unused.add("max_tokens")
+    stop = _stop(request.stop)
+    if not stop:
+        unused.add("stop")
+    effort = _effort(request)
+    if effort is None:
+        unused.add("reasoning")
     return chat.Chat(
         model=request.model,
         messages=messages(request.messages, remote_images=remote_images),
@@ -178,11 +184,11 @@ def _chat(
         frequency_penalty=request.frequency_penalty,
         presence_penalty=request.presence_penalty,
         seed=request.seed,
-        stop=_stop(request.stop),
+        stop=stop,
         logit_bias=request.logit_bias or {},
         logprobs=request.logprobs or False,
         top_logprobs=request.top_logprobs or None,
-        reasoning_effort=_effort(request),
+        reasoning_effort=effort,
         verbosity=request.verbosity,
         user=request.user,
         safety_identifier=request.safety_identifier,

@@ -27,13 +27,13 @@ FLOORS: Final = {
         "providererror",
         "redact",
         "replay",
-        "settings",
+        "settings.*",
         "thinking",
         "toolids",
         "transcript",
     ),
     2: ("pi.*", "openai.*", "wire.*"),
-    3: ("exposure",),
+    3: ("exposure.*",),
     4: ("upstream.*",),
     5: ("exchange",),
     6: ("server.*",),
@@ -53,7 +53,7 @@ PURE: Final = (
     "wire.*",
     "openai.*",
     "framing.*",
-    *(name for name in (*FLOORS[0], *FLOORS[1]) if name != "settings" and not name.endswith("*")),
+    *(name for name in (*FLOORS[0], *FLOORS[1]) if not name.endswith("*")),
 )
 """Bytes and dataclasses in, dataclasses and bytes out."""
 

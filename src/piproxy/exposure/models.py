@@ -1,0 +1,114 @@
+"""The exposure modes: which of the available models clients see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from piproxy.errors import ModelNotFound
+from piproxy.exposure.ids import public_ids
+from piproxy.model import Model
+from piproxy.pi.enabled import select
+from piproxy.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """The exposed models and their ids."""
+
+    by_public_id: Mapping[str, Model] = field(default_factory=dict)
+    """In pi's order."""
+    why_empty: str | None = None
+    """What to do about it, when nothing is exposed."""
+    warnings: tuple[str, ...] = ()
+    """Names in the settings that match nothing."""
+    _public: Mapping[str, str] = field(default_factory=dict)
+    """Canonical id -> public id."""
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The exposed models, in pi's order."""
+        return tuple(self.by_public_id.values())
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The public ids, in the order of :attr:`models`."""
+        return tuple(self.by_public_id)
+
+    def resolve(self, id: str) -> Model:
+        """The model of a public id, else of a canonical id. Raises :class:`~piproxy.errors.ModelNotFound`."""
+        model = self.by_public_id.get(id)
+        if model is None and id in self._public:
+            model = self.by_public_id[self._public[id]]
+        if model is None:
+            raise ModelNotFound(f"The model `{id}` does not exist or you do not have access to it.", param="model")
+        return model
+
+    def public_id(self, model: Model) -> str:
+        """The public id of an exposed model; ``KeyError`` for any other."""
+        return self._public[model.canonical_id]
+
+    def exposes(self, model: Model) -> bool:
+        return model.canonical_id in self._public
+
+
+def expose(available: Sequence[Model], settings: Settings, enabled: Sequence[str] = ()) -> Exposure:
+    """Choose and name the models. ``available`` have a credential; ``enabled`` are pi's ``enabledModels`` patterns.
+
+    Raises :class:`~piproxy.errors.ConfigError` where two models would have one id, or two providers one prefix.
+    """
+    chosen, warnings = _chosen(available, settings, enabled)
+    named = public_ids(chosen, settings)
+    return Exposure(
+        by_public_id=named,
+        why_empty=None if chosen else _why_empty(available, settings, enabled),
+        warnings=warnings,
+        _public={model.canonical_id: id for id, model in named.items()},  # noqa: A001
+    )
+
+
+def _chosen(
+    available: Sequence[Model], settings: Settings, enabled: Sequence[str]
+) -> tuple[tuple[Model, ...], tuple[str, ...]]:
+    match settings.model_exposure_mode:
+        case "all":
+            return tuple(available), ()
+        case "scoped":
+            idle = _missing(settings.scoped_providers, (model.provider for model in available))
+            chosen = tuple(model for model in available if model.provider in settings.scoped_providers)
+            return chosen, tuple(f"scopedProviders: {name} has no usable model" for name in idle)
+        case "custom":
+            idle = _missing(settings.custom_models, (model.canonical_id for model in available))
+            wanted = frozenset(settings.custom_models)
+            chosen = tuple(model for model in available if model.canonical_id in wanted)
+            return chosen, tuple(f"customModels: {name} is not available" for name in idle)
+        case "enabled":
+            if not enabled:
+                return tuple(available), ()
+            chosen, idle = select(enabled, available)
+            return chosen, tuple(f"enabledModels: {pattern} matches no available model" for pattern in idle)
+
+
+def _missing(wanted: Iterable[str], there: Iterable[str]) -> tuple[str, ...]:
+    known = frozenset(there)
+    return tuple(name for name in wanted if name not in known)
+
+
+def _why_empty(available: Sequence[Model], settings: Settings, enabled: Sequence[str]) -> str:
+    if not available:
+        return "no provider has a usable credential: log in with `pi` and /login, or set a key such as OPENAI_API_KEY"
+    match settings.model_exposure_mode:
+        case "scoped" if not settings.scoped_providers:
+            return (
+                "modelExposureMode is scoped, but scopedProviders is empty: name providers there, or use enabled for "
+                "pi's own enabledModels, or all"
+            )
+        case "scoped":
+            names = ", ".join(settings.scoped_providers)
+            return f"modelExposureMode is scoped, but none of scopedProviders ({names}) has a usable model"
+        case "custom" if not settings.custom_models:
+            return "modelExposureMode is custom, but customModels is empty: name canonical ids there, or use all"
+        case "custom":
+            return "modelExposureMode is custom, but none of customModels is available"
+        case _:
+            return f"modelExposureMode is enabled, but enabledModels ({', '.join(enabled)}) matches no available model"

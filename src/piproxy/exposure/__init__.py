@@ -6,7 +6,6 @@ public id first, and only for exposed models.
 
 from __future__ import annotations
 
-from piproxy.exposure.live import LiveExposure
 from piproxy.exposure.models import Exposure, expose
 
-__all__ = ["Exposure", "LiveExposure", "expose"]
+__all__ = ["Exposure", "expose"]

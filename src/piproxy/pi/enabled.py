@@ -23,7 +23,7 @@ _COLLATION: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class EnabledModels:
+class Enabled:
     """One reading of settings.json; only ``enabledModels`` of it."""
 
     patterns: tuple[str, ...] = ()
@@ -32,20 +32,18 @@ class EnabledModels:
     fingerprint: Fingerprint | None = None
 
 
-def read(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> EnabledModels:
+def read_enabled(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> Enabled:
     """Read pi's own settings; never raises."""
     mark = jsonfile.fingerprint(path)
     try:
         document = jsonfile.read(path, missing={}, sleep=sleep)
     except UnreadableFile as exc:
-        return EnabledModels(
-            problems=(Problem(path, f"enabledModels unknown: {exc.reason}", exc.line),), fingerprint=mark
-        )
+        return Enabled(problems=(Problem(path, f"enabledModels unknown: {exc.reason}", exc.line),), fingerprint=mark)
     value = document.value.get("enabledModels", []) if isinstance(document.value, dict) else []
     if not isinstance(value, list):
         problem = Problem(path, "enabledModels must be a list of strings")
-        return EnabledModels(problems=(problem,), fingerprint=document.fingerprint)
-    return EnabledModels(tuple(item for item in value if isinstance(item, str)), (), document.fingerprint)
+        return Enabled(problems=(problem,), fingerprint=document.fingerprint)
+    return Enabled(tuple(item for item in value if isinstance(item, str)), (), document.fingerprint)
 
 
 def select(patterns: Sequence[str], models: Sequence[Model]) -> tuple[tuple[Model, ...], tuple[str, ...]]:

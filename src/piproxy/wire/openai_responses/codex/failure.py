@@ -17,7 +17,7 @@ _USED_UP: Final = frozenset(("usage_limit_reached", "usage_not_included", "rate_
 
 
 def parse_failure(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """An answer that is not 2xx. A used-up plan is 429 ``insufficient_quota``, with ``retry-after`` where that is known."""
+    """An answer that is not 2xx. A used-up plan is 429 ``insufficient_quota``, with ``retry-after`` if known."""
     said = complaint(body)
     error = _error(body)
     if status != 429 and not {said.code, said.type} & _USED_UP:

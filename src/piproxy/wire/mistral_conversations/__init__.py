@@ -1,0 +1,1 @@
+"""Mistral's chat completions (pi calls the API ``mistral-conversations``; wire reference, 7)."""

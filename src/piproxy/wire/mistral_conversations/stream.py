@@ -1,0 +1,180 @@
+"""Mistral's answer -> events (wire reference, 7.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from piproxy import jsontext
+from piproxy.errors import UpstreamBroken
+from piproxy.events import Event, Finish, FinishReason, ReasoningDelta, Started, TextDelta, Usage
+from piproxy.framing.answer import AnswerReader
+from piproxy.framing.sse import Frame
+from piproxy.jsontext import Json
+from piproxy.wire.mistral_conversations.calls import Calls
+from piproxy.wire.mistral_conversations.failure import stopped_with_error, stream_failure
+from piproxy.wire.mistral_conversations.notes import Notes, notes_of
+from piproxy.wire.room import StreamParser, WireRequest, keeping
+
+_FINISH: Final[Mapping[str, FinishReason]] = {
+    "stop": "stop",
+    "length": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+def stream_parser(request: WireRequest, content_type: str) -> StreamParser:  # noqa: ARG001 - the first byte tells more
+    """A new parser."""
+    return MistralParser(notes_of(request))
+
+
+class MistralParser:
+    """One answer; it is complete at ``[DONE]``, or at its end if a finish reason came."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.replay: Mapping[str, Json] = {}
+        self._reader = AnswerReader()
+        self._calls = Calls(notes.wire_id)
+        self._started = False
+        self._finished = False
+        self._reason: str | None = None
+        self._usage: Usage | None = None
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        """See :class:`~piproxy.wire.room.StreamParser`."""
+        events: list[Event] = []
+        if not self._finished:
+            with keeping(events):
+                self._frames(self._reader.feed(data), events)
+        return events
+
+    def end(self) -> Sequence[Event]:
+        """See :class:`~piproxy.wire.room.StreamParser`."""
+        events: list[Event] = []
+        if self._finished:
+            return events
+        with keeping(events):
+            self._frames(self._reader.end(), events)
+            if self._reader.document is not None:
+                self._chunk(_object(self._reader.document), events)
+            if not self._finished:
+                if self._reason is None:
+                    raise UpstreamBroken("The provider's answer stopped before it was complete.")
+                self._finish(events)
+        return events
+
+    def _frames(self, frames: Sequence[Frame], events: list[Event]) -> None:
+        for frame in frames:
+            text = frame.data.strip()
+            if self._finished or not text:
+                continue
+            if text == "[DONE]":
+                if not self._started:
+                    raise UpstreamBroken("The provider sent an empty answer.")
+                self._finish(events)
+            else:
+                self._chunk(_object(text), events)
+
+    def _chunk(self, chunk: Mapping[str, Json], events: list[Event]) -> None:
+        """One chunk of the stream, or the whole answer, which differs in ``message`` for ``delta``."""
+        if chunk.get("object") == "error" or chunk.get("error") or ("choices" not in chunk and "usage" not in chunk):
+            raise stream_failure(chunk)
+        self._usage = _usage(chunk.get("usage")) or self._usage
+        if not self._started:
+            self._started = True
+            events.append(Started(_word(chunk.get("id")) or None, _word(chunk.get("model")) or None))
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict) and not choice.get("index"):
+                self._choice(choice, events)
+
+    def _choice(self, choice: Mapping[str, Json], events: list[Event]) -> None:
+        said = choice.get("delta") or choice.get("message")
+        delta = said if isinstance(said, dict) else {}
+        events += _spoken(delta.get("content"))
+        pieces = delta.get("tool_calls")
+        for piece in pieces if isinstance(pieces, list) else ():
+            if isinstance(piece, dict):
+                events += self._calls.delta(piece)
+        reason = choice.get("finish_reason")
+        if reason == "error":
+            raise stopped_with_error()
+        if isinstance(reason, str) and reason:
+            self._reason = self._reason or reason
+
+    def _finish(self, events: list[Event]) -> None:
+        self._finished = True
+        self._calls.check()
+        if self._usage is not None:
+            events.append(self._usage)
+        said = self._reason or "stop"
+        reason = _FINISH.get(said, "stop")
+        if reason == "stop" and self._calls.started:
+            reason = "tool_calls"
+        events.append(Finish(reason, None if said in _FINISH else said))
+
+
+def _spoken(content: Json) -> Iterable[Event]:
+    """``content`` is a string, or a list of chunks: text, thinking, references."""
+    for chunk in content if isinstance(content, list) else (content,):
+        if isinstance(chunk, str):
+            if chunk:
+                yield TextDelta(chunk)
+        elif isinstance(chunk, dict):
+            if chunk.get("type") == "thinking":
+                if thought := _thought(chunk.get("thinking")):
+                    yield ReasoningDelta(thought)
+            elif text := _word(chunk.get("text")):
+                yield TextDelta(text)
+
+
+def _thought(thinking: Json) -> str:
+    if isinstance(thinking, str):
+        return thinking
+    pieces = thinking if isinstance(thinking, list) else ()
+    return "".join(_word(piece.get("text")) for piece in pieces if isinstance(piece, dict))
+
+
+def _object(text: str | bytes) -> Mapping[str, Json]:
+    try:
+        value = jsontext.parse(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise UpstreamBroken("The provider sent a chunk that is not a JSON object.")
+    return value
+
+
+def _word(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _int(value: Json) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _usage(value: Json) -> Usage | None:
+    """``prompt_tokens`` include the cached ones, which stand in one of three places."""
+    if not isinstance(value, dict) or not value:
+        return None
+    details = _details(value, "prompt_tokens_details")
+    places = (details, _details(value, "prompt_token_details"))
+    said = next((place["cached_tokens"] for place in places if place.get("cached_tokens") is not None), None)
+    prompt = _int(value.get("prompt_tokens"))
+    read = min(prompt, _int(value.get("num_cached_tokens") if said is None else said))
+    audio = _int(details.get("audio_tokens"))
+    return Usage(
+        input=prompt - read,
+        output=_int(value.get("completion_tokens")),
+        cache_read=read,
+        reasoning=_int(_details(value, "completion_tokens_details").get("reasoning_tokens")),
+        total=_int(value.get("total_tokens")) or None,
+        details={"prompt": {"audio_tokens": audio}} if audio else None,
+    )
+
+
+def _details(usage: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    value = usage.get(name)
+    return value if isinstance(value, dict) else {}

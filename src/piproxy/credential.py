@@ -31,6 +31,8 @@ class Credential:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Provider variables by name (``AZURE_OPENAI_BASE_URL``, ``CLOUDFLARE_ACCOUNT_ID``, ``AWS_REGION`` …): those of
     the stored credential first, then the process environment."""
+    anthropic_betas: tuple[str, ...] = ()
+    """Values that the login adds to ``anthropic-beta``, unless :attr:`headers` sets that header."""
     aws: AwsKeys | None = None
     bearer: bool = False
     """``api_key`` is an OAuth or platform token: send it as ``Authorization: Bearer`` whatever the API's own header."""

@@ -15,12 +15,13 @@ import logging
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import trio
 
-from piproxy.errors import CredentialError, PiproxyError, ShuttingDown, UpstreamError
+from piproxy.errors import CredentialError, PiproxyError, UpstreamError
 from piproxy.jsontext import Json
 from piproxy.pi.auth_entry import OAuthEntry, find_entry, read_entry
 from piproxy.pi.auth_file import AuthFile
@@ -28,6 +29,7 @@ from piproxy.pi.jsonfile import UnreadableFile
 from piproxy.pi.lock import DirectoryLock, LockBusy, LockImpossible, held
 from piproxy.pi.login import Login
 from piproxy.upstream.fetching import Fetcher
+from piproxy.upstream.flights import Flights
 from piproxy.upstream.http import Fetched
 from piproxy.upstream.oauth import github_copilot
 from piproxy.upstream.oauth.flows import FLOWS
@@ -43,15 +45,6 @@ AFTER_FAILURE: Final = 30.0
 """Seconds in which a token that is still valid is used without another attempt to renew it."""
 
 _log: Final = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Flight:
-    """One refresh under way."""
-
-    done: trio.Event = field(default_factory=trio.Event)
-    entry: OAuthEntry | None = None
-    error: PiproxyError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +77,8 @@ class Refresher:
         self._http = http
         self._auth = auth
         self._environ = environ
-        self._nursery = nursery
         self._clock = clock
-        self._flights: dict[str, _Flight] = {}
+        self._flights: Flights[OAuthEntry] = Flights(nursery, "the login for {}")
         self._failures: dict[str, _Failure] = {}
         self._unsaved: dict[str, _Unsaved] = {}
 
@@ -113,32 +105,7 @@ class Refresher:
                 return entry
             if failure.until == math.inf:
                 raise failure.error
-        return await self._join(login, flow)
-
-    async def _join(self, login: Login, flow: Flow) -> OAuthEntry:
-        flight = self._flights.get(login.provider)
-        if flight is None:
-            flight = self._flights[login.provider] = _Flight()
-            self._nursery.start_soon(self._fly, flight, login, flow, name=f"refresh {login.provider}")
-        await flight.done.wait()
-        if flight.entry is not None:
-            return flight.entry
-        raise flight.error or ShuttingDown("The proxy is stopping.")
-
-    async def _fly(self, flight: _Flight, login: Login, flow: Flow) -> None:
-        """The task. No error may leave it: it would end the nursery, and with it every request."""
-        try:
-            flight.entry = await self._renew(login, flow)
-        except PiproxyError as exc:
-            flight.error = exc
-        except Exception:  # noqa: BLE001 - said to the log and to the client
-            _log.exception("The refresh of the login for %s failed in an unforeseen way", login.provider)
-            flight.error = CredentialError(
-                f"The login for provider '{login.provider}' could not be renewed; the log says why."
-            )
-        finally:
-            del self._flights[login.provider]
-            flight.done.set()
+        return await self._flights.join(provider, partial(self._renew, login, flow))
 
     async def _renew(self, login: Login, flow: Flow) -> OAuthEntry:
         provider = login.provider

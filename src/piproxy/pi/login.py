@@ -38,6 +38,8 @@ class Login:
     """Where it comes from, for ``doctor``: ``auth.json``, ``models.json``, ``environment variable GROQ_API_KEY`` …"""
     problem: str | None = None
     """Why there is none; ``None`` when there is one."""
+    detail: str | None = field(default=None, repr=False)
+    """:attr:`problem` with a failing command's whole line, which may hold a secret: for ``doctor`` only."""
     entry: OAuthEntry | None = field(default=None, repr=False)
     """The stored login, with kind ``oauth``."""
     flow: str | None = None

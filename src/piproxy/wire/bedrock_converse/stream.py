@@ -27,6 +27,7 @@ from piproxy.events import (
     Usage,
 )
 from piproxy.framing.eventstream import EventStreamReader, Message
+from piproxy.functiontools import free_text
 from piproxy.jsontext import Json
 from piproxy.providererror import complaint
 from piproxy.redact import redact
@@ -52,8 +53,8 @@ class Notes:
 
     model: str = ""
     """The model that signs the thinking: its blocks go back to no other one."""
-    answer_tool: str | None = None
-    """The tool whose arguments are the answer itself (structured output)."""
+    custom: frozenset[str] = frozenset()
+    """Names of free-text tools: their input comes inside an object, and is given when it is whole."""
 
 
 @dataclass(slots=True)
@@ -61,9 +62,11 @@ class _Block:
     """One content block that is open. ``call`` is the dense index of a tool call; ``hidden`` a server's own tool."""
 
     call: int | None = None
+    custom: bool = False
     hidden: bool = False
-    empty: bool = True
     text: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     signature: list[str] = field(default_factory=list)
     redacted: list[bytes] = field(default_factory=list)
 
@@ -72,7 +75,7 @@ class _Block:
         if self.redacted:
             return {"redactedContent": base64.b64encode(b"".join(self.redacted)).decode()}
         if self.signature:
-            return {"reasoningText": {"text": "".join(self.text), "signature": "".join(self.signature)}}
+            return {"reasoningText": {"text": "".join(self.thoughts), "signature": "".join(self.signature)}}
         return None
 
 
@@ -90,7 +93,8 @@ class _Parser:
         self._reader = EventStreamReader()
         self._blocks: dict[int, _Block] = {}
         self._calls: list[str] = []
-        self._reasoning: list[Json] = []
+        self._layout: list[Json] = []
+        self._signed = False
         self._started = False
         self._stop: str | None = None
         self._finished = False
@@ -157,9 +161,9 @@ class _Parser:
         call_id, name = use.get("toolUseId"), use.get("name")
         if not (isinstance(call_id, str) and call_id and isinstance(name, str) and name):
             raise UpstreamBroken("The provider sent a tool call without an id or a name.")
-        block.call = len(self._calls)
+        block.call, block.custom = len(self._calls), name in self._notes.custom
         self._calls.append(call_id)
-        events.append(ToolCallStart(block.call, call_id, name))
+        events.append(ToolCallStart(block.call, call_id, name, custom=block.custom))
 
     def _block_delta(self, event: Mapping[str, Json], events: list[Event]) -> None:
         block = self._blocks.setdefault(_index(event), _Block())
@@ -168,17 +172,19 @@ class _Parser:
             return
         text = delta.get("text")
         if isinstance(text, str) and text:
+            block.text.append(text)
             events.append(TextDelta(text))
         piece = _object(delta.get("toolUse")).get("input")
         if isinstance(piece, str) and piece and block.call is not None:
-            block.empty = False
-            events.append(ToolCallDelta(block.call, piece))
+            block.arguments.append(piece)
+            if not block.custom:
+                events.append(ToolCallDelta(block.call, piece))
         self._reasoning_delta(block, _object(delta.get("reasoningContent")), events)
 
     def _reasoning_delta(self, block: _Block, delta: Mapping[str, Json], events: list[Event]) -> None:
         text, signature, redacted = delta.get("text"), delta.get("signature"), delta.get("redactedContent")
         if isinstance(text, str) and text:
-            block.text.append(text)
+            block.thoughts.append(text)
             events.append(ReasoningDelta(text))
         if isinstance(signature, str) and signature:
             block.signature.append(signature)
@@ -192,12 +198,18 @@ class _Parser:
         block = self._blocks.pop(index, None)
         if block is None:
             return
-        if block.call is not None and block.empty:
-            events.append(ToolCallDelta(block.call, "{}"))  # no argument text at all is what clients cannot parse
         reasoning = block.reasoning()
         if reasoning is not None:
-            self._reasoning.append(reasoning)
-            events.append(ReasoningOpaque(detail(reasoning)))
+            self._signed = True
+            self._layout.append({"reasoningContent": reasoning})
+            events.append(ReasoningOpaque(detail(reasoning, self._notes.model)))
+        if block.text:
+            self._layout.append({"text": "".join(block.text)})
+        if block.call is not None:
+            self._layout.append({"toolUse": self._calls[block.call]})
+            rest = _rest_of_call(block)
+            if rest:
+                events.append(ToolCallDelta(block.call, rest))
 
     def _message_stop(self, event: Mapping[str, Json], events: list[Event]) -> None:
         for index in sorted(self._blocks):
@@ -217,13 +229,20 @@ class _Parser:
 
     def _finish(self, events: list[Event]) -> None:
         self._finished = True
-        if self._reasoning and self._calls:
-            block = remembered(self._notes.model, self._reasoning)
-            self.replay = dict.fromkeys(self._calls, block)
+        if self._signed and self._calls:
+            self.replay = {self._calls[0]: remembered(self._notes.model, self._layout)}
         reason = _FINISH[self._stop or ""]
         if reason == "stop" and self._calls:
             reason = "tool_calls"
         events.append(Finish(reason, {"stop_reason": self._stop} if reason == "content_filter" else None))
+
+
+def _rest_of_call(block: _Block) -> str:
+    """What no delta told of a call: ``{}`` for no argument text at all, or the input of a free-text tool."""
+    arguments = "".join(block.arguments)
+    if block.custom:
+        return free_text(arguments)
+    return "" if arguments else "{}"
 
 
 def _payload(message: Message) -> Mapping[str, Json]:

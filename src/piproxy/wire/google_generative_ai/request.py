@@ -88,7 +88,7 @@ def _body(chat: Chat, model: Model, options: Options) -> tuple[dict[str, Json], 
         body["serviceTier"] = _TIERS[chat.service_tier]
     elif chat.service_tier and "service_tier" in chat.given:
         dropped.append("service_tier")
-    if not model.reasoning:
+    if not model.reasoning and chat.reasoning_effort != "none":
         dropped += [name for name in ("reasoning_effort", "reasoning") if name in chat.given]
     return body, tuple(dropped)
 

@@ -23,7 +23,7 @@ from piproxy.pi.models_file import ModelsFile, ProviderConfig
 from piproxy.pi.models_store import LLAMA, ModelsStore
 from piproxy.pi.problem import Problem
 from piproxy.pi.radius import DEFAULT_GATEWAY, RADIUS, gateway, is_radius, legacy_models
-from piproxy.pi.sources import AuthFile, CatalogSource, Watched, read_auth
+from piproxy.pi.sources import CatalogSource, StoredEntries, Watched, read_auth
 
 COPILOT = "github-copilot"
 
@@ -62,7 +62,7 @@ class View:
     models: tuple[Model, ...]
     """All chat models whose api piproxy speaks, with or without a credential, in pi's order."""
     hidden: tuple[Hidden, ...]
-    _auth: AuthFile
+    _auth: StoredEntries
     _configs: Mapping[str, ProviderConfig]
     _environ: Mapping[str, str]
     _own: frozenset[str] = frozenset()
@@ -98,7 +98,7 @@ class View:
         """Why the model cannot be used now; ``None`` when it can. May block as :meth:`available`."""
         login = self._checks.get(model.provider) or self._check(model.provider)
         if not login.available:
-            return _public(login.problem or "no credential")
+            return login.problem or "no credential"
         allowed = login.entry.available_model_ids if login.entry and model.provider == COPILOT else None
         if allowed is not None and model.id not in allowed:
             return "the Copilot login does not include this model"
@@ -171,7 +171,7 @@ class View:
         if provider in self._own:
             return Login(provider=provider, kind="api_key", source="built into piproxy")
         config = self.config(provider)
-        return logins.resolve(
+        login = logins.resolve(
             provider,
             self.entry(provider),
             config.api_key if config else None,
@@ -180,6 +180,7 @@ class View:
             run_commands=run_commands,
             oauth=RADIUS if config and config.radius else None,
         )
+        return replace(login, problem=_public(login.problem), detail=login.problem) if login.problem else login
 
 
 class Registry:
@@ -249,7 +250,7 @@ class Registry:
         return self.view().needs_thread(model)
 
     def _build(
-        self, catalog: Catalog, auth: AuthFile, user: ModelsFile, store: ModelsStore, problems: tuple[Problem, ...]
+        self, catalog: Catalog, auth: StoredEntries, user: ModelsFile, store: ModelsStore, problems: tuple[Problem, ...]
     ) -> View:
         configs = _by_known_id(user.providers, catalog)
         found: list[Problem] = list(problems)

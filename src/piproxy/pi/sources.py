@@ -17,7 +17,7 @@ from piproxy.pi.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class AuthFile:
+class StoredEntries:
     """One reading of auth.json; entries are as written (:func:`piproxy.pi.auth_entry.find_entry` reads them)."""
 
     entries: Mapping[str, Json] = field(default_factory=dict, repr=False)
@@ -25,17 +25,19 @@ class AuthFile:
     fingerprint: Fingerprint | None = None
 
 
-def read_auth(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> AuthFile:
+def read_auth(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> StoredEntries:
     """Read auth.json without its lock; never raises. What cannot be read holds no credentials."""
     mark = jsonfile.fingerprint(path)
     try:
         document = jsonfile.read(path, missing={}, sleep=sleep)
     except UnreadableFile as exc:
-        return AuthFile(problems=(Problem(path, f"no stored credentials: {exc.reason}", exc.line),), fingerprint=mark)
+        return StoredEntries(
+            problems=(Problem(path, f"no stored credentials: {exc.reason}", exc.line),), fingerprint=mark
+        )
     if isinstance(document.value, dict):
-        return AuthFile(document.value, (), document.fingerprint)
+        return StoredEntries(document.value, (), document.fingerprint)
     problems = () if document.value in ([], "") else (Problem(path, "no stored credentials: must be an object"),)
-    return AuthFile(problems=problems, fingerprint=document.fingerprint)
+    return StoredEntries(problems=problems, fingerprint=document.fingerprint)
 
 
 class _Reading(Protocol):

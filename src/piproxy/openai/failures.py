@@ -45,8 +45,8 @@ def frame(error: BaseException) -> bytes:
 def not_found(path: str) -> NotFound:
     """For a path that is served by nobody; names what is served when it is one of OpenAI's other endpoints."""
     shown = path[:200]
-    first = path.removeprefix("/v1").strip("/").split("/")[0]
-    if first in _OTHER_ENDPOINTS:
+    steps = path.removeprefix("/v1/").strip("/").split("/")
+    if steps[0] in _OTHER_ENDPOINTS:
         return NotFound(
             f"'{shown}' is not offered by piproxy; it serves '/v1/chat/completions' and '/v1/models'.",
             code="unsupported_endpoint",

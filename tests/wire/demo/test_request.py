@@ -1,0 +1,70 @@
+"""What the demo provider is asked."""
+
+from __future__ import annotations
+
+import json
+
+from fakes.demo import MODELS
+
+from piproxy.chat import (
+    AssistantMessage,
+    Chat,
+    Image,
+    ResponseFormat,
+    SystemMessage,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolMessage,
+    UserMessage,
+)
+from piproxy.wire.demo.request import build_request
+from piproxy.wire.room import Options
+
+
+def test_conversation_is_in_the_body() -> None:
+    """Every message, tool and limit of the chat reaches the provider."""
+    chat = Chat(
+        model="demo/echo",
+        messages=(
+            SystemMessage("Be brief."),
+            UserMessage((Text("What "), Image("data:image/png;base64,AAAA"), Text("is this?"))),
+            AssistantMessage(tool_calls=(ToolCall("call_1", "look", '{"at": "it"}'),)),
+            ToolMessage("a cat", "call_1"),
+        ),
+        tools=(Tool("look", parameters={"type": "object"}),),
+        tool_choice=ToolChoice("named", ("look",)),
+        response_format=ResponseFormat("json_schema", name="answer", schema={"type": "object"}),
+        max_tokens=7,
+        stop=("\n",),
+    )
+    assert json.loads(build_request(chat, MODELS["echo"], Options()).body) == {
+        "model": "echo",
+        "system": "Be brief.",
+        "messages": [
+            {"role": "user", "text": "What is this?", "images": 1},
+            {"role": "assistant", "text": "", "calls": [{"id": "call_1", "name": "look", "arguments": '{"at": "it"}'}]},
+            {"role": "tool", "text": "a cat", "call": "call_1"},
+        ],
+        "tools": [{"name": "look", "parameters": {"type": "object"}, "custom": False}],
+        "tool_choice": {"mode": "named", "names": ["look"]},
+        "max_tokens": 7,
+        "stop": ["\n"],
+        "format": "json",
+        "schema": {"type": "object"},
+        "thinking": "off",
+    }
+
+
+def test_fields_without_a_place_are_named() -> None:
+    """What the demo provider cannot use is dropped by name."""
+    chat = Chat(model="demo/echo", messages=(UserMessage("Hi"),), seed=1, stop=("x",), given=("seed", "stop"))
+    assert build_request(chat, MODELS["echo"], Options()).dropped == ("seed",)
+
+
+def test_thinking_follows_the_effort() -> None:
+    """No effort is the provider's default, ``none`` is off, the rest is passed on."""
+    for effort, level in ((None, "medium"), ("none", "off"), ("high", "high"), ("xhigh", "high")):
+        chat = Chat(model="demo/thinking", messages=(UserMessage("Hi"),), reasoning_effort=effort)
+        assert json.loads(build_request(chat, MODELS["thinking"], Options()).body)["thinking"] == level

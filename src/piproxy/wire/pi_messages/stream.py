@@ -1,0 +1,257 @@
+"""Answers: serialised events of pi's assistant message, ended by ``done`` or ``error`` (wire-native-apis.md, 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from piproxy import jsontext
+from piproxy.errors import UpstreamBroken
+from piproxy.events import (
+    Event,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    ReasoningOpaque,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+)
+from piproxy.framing.answer import AnswerReader
+from piproxy.jsontext import Json
+from piproxy.wire.pi_messages import replay
+from piproxy.wire.pi_messages.failure import stream_failure
+from piproxy.wire.pi_messages.notes import Notes
+from piproxy.wire.room import WireRequest, keeping
+
+_FINISH: Final[Mapping[str, FinishReason]] = {"stop": "stop", "length": "length", "toolUse": "tool_calls"}
+
+_Kind = Literal["text", "thinking", "toolcall"]
+
+
+@dataclass(slots=True)
+class _Block:
+    kind: _Kind
+    pieces: list[str] = field(default_factory=list)
+    id: str = ""
+    number: int = 0
+    """Of a call: its place among the calls."""
+    custom: bool = False
+    kept: dict[str, Json] = field(default_factory=dict)
+    """As it is remembered, once it ended."""
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+def stream_parser(request: WireRequest, content_type: str) -> EventParser:  # noqa: ARG001
+    """A new parser; the first byte tells a stream from a document."""
+    return EventParser(request.notes if isinstance(request.notes, Notes) else Notes())
+
+
+class EventParser:
+    """One answer. Blocks are numbered by ``contentIndex``: the next one, or one that exists."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.replay: Mapping[str, Json] = {}
+        self._notes = notes
+        self._reader = AnswerReader()
+        self._blocks: list[_Block] = []
+        self._ids: set[str] = set()
+        self._thoughts = 0
+        self._started = False
+        self._done = False
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        events: list[Event] = []
+        with keeping(events):
+            for frame in self._reader.feed(data):
+                events.extend(self._frame(frame.data))
+        return events
+
+    def end(self) -> Sequence[Event]:
+        events: list[Event] = []
+        with keeping(events):
+            for frame in self._reader.end():
+                events.extend(self._frame(frame.data))
+            if self._reader.document is not None:
+                self._document(self._reader.document)
+            if not self._done:
+                raise UpstreamBroken("The provider's stream ended without its last event.")
+        return events
+
+    def _document(self, body: bytes) -> None:
+        """There is no answer in one piece: a document is an error."""
+        try:
+            value = jsontext.parse(body)
+        except (ValueError, RecursionError):
+            raise UpstreamBroken("The provider answered with something that is no stream.") from None
+        if isinstance(value, dict) and value.get("error"):
+            raise stream_failure(value)
+
+    def _frame(self, data: str) -> Iterator[Event]:
+        line = data.partition("\n")[0].strip()  # only the first data line of a frame counts
+        if self._done or line in ("", "[DONE]"):
+            return
+        try:
+            event = jsontext.parse(line)
+        except (ValueError, RecursionError):
+            raise UpstreamBroken("The provider sent an event that is not JSON.") from None
+        if not isinstance(event, dict):
+            raise UpstreamBroken("The provider sent an event that is not an object.")
+        kind = event.get("type")
+        if kind == "error" or (kind is None and event.get("error")):
+            raise stream_failure(event)
+        if not self._started:
+            self._started = True
+            yield Started()
+        match kind:
+            case "text_start" | "thinking_start" | "toolcall_start":
+                yield from self._begin(event, kind.removesuffix("_start"))
+            case "text_delta" | "thinking_delta" | "toolcall_delta":
+                yield from self._more(self._block(event, kind.removesuffix("_delta")), _text(event.get("delta")))
+            case "text_end":
+                yield from self._end_text(self._block(event, "text"), event)
+            case "thinking_end":
+                yield from self._end_thinking(self._block(event, "thinking"), event)
+            case "toolcall_end":
+                yield from self._end_call(self._block(event, "toolcall"), event.get("toolCall"))
+            case "done":
+                yield from self._finish(event)
+            case _:  # start, and whatever pi adds
+                pass
+
+    def _begin(self, event: Mapping[str, Json], kind: _Kind) -> Iterator[Event]:
+        index = event.get("contentIndex")
+        if type(index) is not int or not 0 <= index <= len(self._blocks):
+            raise UpstreamBroken("The provider began a content block out of order.")
+        block = _Block(kind)
+        self._blocks[index : index + 1] = [block]
+        if kind != "toolcall":
+            return
+        name = _text(event.get("toolName"))
+        if not name:
+            raise UpstreamBroken("The provider called a tool without a name.")
+        block.number = len(self._ids)
+        block.id = self._fresh_id(_text(event.get("id")))
+        block.custom = name in self._notes.custom
+        yield ToolCallStart(block.number, block.id, name, custom=block.custom)
+
+    def _fresh_id(self, given: str) -> str:
+        known = given or f"call_{self._notes.wire_id or 'pi'}_{len(self._ids)}"
+        fresh, number = known, 2
+        while fresh in self._ids:
+            fresh, number = f"{known}-{number}", number + 1
+        self._ids.add(fresh)
+        return fresh
+
+    def _block(self, event: Mapping[str, Json], kind: str) -> _Block:
+        index = event.get("contentIndex")
+        if type(index) is not int or not 0 <= index < len(self._blocks) or self._blocks[index].kind != kind:
+            raise UpstreamBroken("The provider sent an event for a content block that it never began.")
+        return self._blocks[index]
+
+    def _more(self, block: _Block, text: str) -> Iterator[Event]:
+        if not text:
+            return
+        block.pieces.append(text)
+        match block.kind:
+            case "text":
+                yield TextDelta(text)
+            case "thinking":
+                yield ReasoningDelta(text)
+            case "toolcall" if not block.custom:
+                yield ToolCallDelta(block.number, text)
+            case _:
+                pass
+
+    def _rest(self, block: _Block, whole: Json) -> Iterator[Event]:
+        """What the end of a block knows beyond its deltas. What was sent already cannot be taken back."""
+        if isinstance(whole, str) and whole.startswith(block.text):
+            yield from self._more(block, whole[len(block.text) :])
+
+    def _end_text(self, block: _Block, event: Mapping[str, Json]) -> Iterator[Event]:
+        yield from self._rest(block, event.get("content"))
+        block.kept = {"type": "text", "text": block.text, **_signature(event, "textSignature")}
+
+    def _end_thinking(self, block: _Block, event: Mapping[str, Json]) -> Iterator[Event]:
+        hidden = event.get("redacted") is True
+        if not hidden:
+            yield from self._rest(block, event.get("content"))
+        block.kept = {
+            "type": "thinking",
+            "thinking": _text(event.get("content")) or block.text,
+            **_signature(event, "thinkingSignature"),
+            **({"redacted": True} if hidden else {}),
+        }
+        if "thinkingSignature" in block.kept:
+            yield ReasoningOpaque(replay.detail(block.kept, self._thoughts, self._notes.model))
+        self._thoughts += 1
+
+    def _end_call(self, block: _Block, call: Json) -> Iterator[Event]:
+        given = call if isinstance(call, dict) else {}
+        arguments = given.get("arguments")
+        if not block.pieces and isinstance(arguments, dict) and arguments:
+            yield from self._more(block, jsontext.dump(arguments).decode())
+        if block.custom and (text := _free_text(block.text)):
+            yield ToolCallDelta(block.number, text)
+        extra = {name: given[name] for name in ("thoughtSignature", "namespace") if isinstance(given.get(name), str)}
+        block.kept = {"type": "toolCall", "id": block.id, **extra}
+
+    def _finish(self, event: Mapping[str, Json]) -> Iterator[Event]:
+        reason = event.get("reason")
+        if not isinstance(reason, str) or reason == "deferred":
+            raise UpstreamBroken("The provider ended without an answer.")
+        self._done = True
+        first = next((block for block in self._blocks if block.kind == "toolcall"), None)
+        signed = any(name.endswith("Signature") for block in self._blocks for name in block.kept)
+        if first is not None and signed:
+            self.replay = {
+                first.id: replay.layout(self._notes.model, [block.kept for block in self._blocks if block.kept])
+            }
+        usage = event.get("usage")
+        if isinstance(usage, dict):
+            yield _usage(usage)
+        yield Finish(_FINISH.get(reason, "stop"), None if reason in _FINISH else {"reason": reason})
+
+
+def _usage(given: Mapping[str, Json]) -> Usage:
+    def count(name: str) -> int:
+        value = given.get(name)
+        return value if type(value) is int and value >= 0 else 0
+
+    cost = given.get("cost")
+    total = cost.get("total") if isinstance(cost, dict) else None
+    return Usage(
+        input=count("input"),
+        output=count("output"),
+        cache_read=count("cacheRead"),
+        cache_write=count("cacheWrite"),
+        cache_write_1h=count("cacheWrite1h"),
+        reasoning=count("reasoning"),
+        total=count("totalTokens") or None,
+        billed=float(total) if isinstance(total, int | float) and total > 0 else None,
+    )
+
+
+def _signature(event: Mapping[str, Json], name: str) -> dict[str, Json]:
+    signature = event.get("contentSignature")
+    return {name: signature} if isinstance(signature, str) and signature else {}
+
+
+def _free_text(arguments: str) -> str:
+    """The input of a free-text tool out of the arguments that carried it."""
+    try:
+        value = jsontext.parse(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+    text = value.get("input") if isinstance(value, dict) else None
+    return text if isinstance(text, str) else arguments
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""

@@ -24,6 +24,7 @@ FLOORS: Final = {
     1: (
         "framing.*",
         "budget",
+        "functiontools",
         "providererror",
         "redact",
         "replay",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import mimetypes
 import re
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from piproxy.chat import Audio, File, Image, Part
 from piproxy.errors import InvalidRequest
@@ -16,6 +16,17 @@ EMPTY: Final = "<empty>"
 
 _IMAGES: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 _DOCUMENTS: Final = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
+_BY_TYPE: Final = {
+    "application/msword": "doc",
+    "application/pdf": "pdf",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/markdown": "md",
+    "text/plain": "txt",
+}
 
 
 def block(part: Part) -> dict[str, Json] | None:
@@ -63,24 +74,24 @@ def _document(file: File) -> dict[str, Json]:
     if file.data is None:
         raise InvalidRequest("This API has no stored files; send the file's data instead of its id.", param="messages")
     head, comma, data = file.data.partition(",") if file.data.startswith("data:") else ("", "", file.data)
-    media_type = head[5:].split(";", 1)[0] if comma else mimetypes.guess_type(file.filename or "")[0]
-    name, _, extension = (file.filename or "document").rpartition(".")
-    if not name:
-        name, extension = extension, ""
-    format_ = extension.lower() if extension.lower() in _DOCUMENTS else _format(media_type)
+    name, dot, extension = (file.filename or "document").rpartition(".")
     if comma and not head.endswith(";base64"):
-        data = base64.b64encode(data.encode()).decode()
-    return {"format": format_, "name": _document_name(name), "source": {"bytes": data}}
+        data = base64.b64encode(unquote_to_bytes(data)).decode()
+    return {
+        "format": _format(head[5:].split(";", 1)[0].lower(), extension.lower() if dot else ""),
+        "name": _document_name(name if dot else extension),
+        "source": {"bytes": data},
+    }
 
 
-def _format(media_type: str | None) -> str:
-    if media_type is None:
-        return "pdf"
-    known = {"text/plain": "txt", "text/markdown": "md", "text/html": "html", "text/csv": "csv"}
-    guessed = known.get(media_type) or (mimetypes.guess_extension(media_type) or "").removeprefix(".")
-    if guessed not in _DOCUMENTS:
-        raise InvalidRequest(f"This API takes no documents of the type {media_type}.", param="messages")
-    return guessed
+def _format(media_type: str, extension: str) -> str:
+    """By the name, else by the type; a file that says neither is a PDF, as it was at first in OpenAI's API."""
+    if extension in _DOCUMENTS:
+        return extension
+    known = _BY_TYPE.get(media_type) or ("txt" if media_type.startswith("text/") else "")
+    if known or not media_type:
+        return known or "pdf"
+    raise InvalidRequest(f"This API takes no documents of the type {media_type}.", param="messages")
 
 
 def _document_name(name: str) -> str:

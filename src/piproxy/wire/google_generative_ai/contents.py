@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Mapping
 from typing import Final
 
@@ -44,6 +43,23 @@ def conversation(chat: Chat, model: Model, replay: Mapping[str, Json]) -> tuple[
     if not writer.contents and prompt:  # nothing but system texts: Gemini wants something to answer
         return "", [{"role": "user", "parts": [{"text": prompt}]}]
     return prompt, writer.contents
+
+
+_TYPES: Final = {
+    "csv": "text/csv",
+    "htm": "text/html",
+    "html": "text/html",
+    "json": "application/json",
+    "md": "text/markdown",
+    "mp3": "audio/mp3",
+    "mp4": "video/mp4",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "txt": "text/plain",
+    "wav": "audio/wav",
+    "xml": "text/xml",
+}
+"""For a file that says nothing but its name; a nameless one is a PDF, as it was at first in OpenAI's API."""
 
 
 class _Writer:
@@ -138,8 +154,8 @@ def _document(file: File) -> dict[str, Json]:
     if file.data.startswith("data:"):
         head, _, data = file.data[5:].partition(",")
         return _inline(head.split(";", 1)[0], data)
-    guessed, _ = mimetypes.guess_type(file.filename or "")
-    return _inline(guessed or "application/pdf", file.data)
+    extension = (file.filename or "pdf").rpartition(".")[2].lower()
+    return _inline(_TYPES.get(extension, "text/plain"), file.data)
 
 
 def _inline(mime_type: str, data: str) -> dict[str, Json]:

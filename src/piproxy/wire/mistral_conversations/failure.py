@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from piproxy.errors import ProviderError
+from piproxy import jsontext
+from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
 from piproxy.jsontext import Json
 from piproxy.providererror import Complaint, complaint, complaint_in, provider_error
 
@@ -24,3 +25,14 @@ def stream_failure(event: Mapping[str, Json]) -> ProviderError:
 def stopped_with_error() -> ProviderError:
     """``finish_reason: "error"``: the server failed on the way; it says no more."""
     return provider_error(None, Complaint("The provider stopped with an error."), kind="server")
+
+
+def cut_short(strays: bytes) -> UpstreamError:
+    """The stream ended before the answer did; an error document that stands between the frames says why."""
+    try:
+        value = jsontext.parse(strays)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return stream_failure(value)
+    return UpstreamBroken("The provider's answer stopped before it was complete.")

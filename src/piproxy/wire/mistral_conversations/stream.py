@@ -12,7 +12,7 @@ from piproxy.framing.answer import AnswerReader
 from piproxy.framing.sse import Frame
 from piproxy.jsontext import Json
 from piproxy.wire.mistral_conversations.calls import Calls
-from piproxy.wire.mistral_conversations.failure import stopped_with_error, stream_failure
+from piproxy.wire.mistral_conversations.failure import cut_short, stopped_with_error, stream_failure
 from piproxy.wire.mistral_conversations.notes import Notes, notes_of
 from piproxy.wire.room import StreamParser, WireRequest, keeping
 
@@ -61,7 +61,7 @@ class MistralParser:
                 self._chunk(_object(self._reader.document), events)
             if not self._finished:
                 if self._reason is None:
-                    raise UpstreamBroken("The provider's answer stopped before it was complete.")
+                    raise cut_short(self._reader.strays)
                 self._finish(events)
         return events
 

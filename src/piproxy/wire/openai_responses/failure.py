@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from piproxy.errors import ProviderError
+from piproxy import jsontext
+from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
 from piproxy.jsontext import Json
 from piproxy.providererror import classify, complaint, complaint_in, provider_error
 
@@ -27,3 +28,14 @@ def stream_failure(event: Mapping[str, Json]) -> ProviderError:
     if classify(None, said) == "server" and (said.code or "").startswith(_REQUESTS_FAULT):
         return provider_error(None, said, kind="invalid")
     return provider_error(None, said)
+
+
+def cut_short(strays: bytes) -> UpstreamError:
+    """The stream ended before the answer did; an error document that stands between the frames says why."""
+    try:
+        value = jsontext.parse(strays)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return stream_failure(value)
+    return UpstreamBroken("The provider's answer stopped before it was complete.")

@@ -17,7 +17,7 @@ from piproxy.framing.sse import Frame
 from piproxy.jsontext import Json
 from piproxy.wire.openai_responses import replay
 from piproxy.wire.openai_responses.calls import CALL_TYPES, Calls
-from piproxy.wire.openai_responses.failure import stream_failure
+from piproxy.wire.openai_responses.failure import cut_short, stream_failure
 from piproxy.wire.openai_responses.notes import Notes, notes_of
 from piproxy.wire.openai_responses.speech import Kind, Speech
 from piproxy.wire.room import StreamParser, WireRequest, keeping
@@ -86,7 +86,7 @@ class ResponsesParser:
             if self._reader.document is not None:
                 self._document(self._reader.document, events)
             if not self._finished:
-                raise UpstreamBroken("The provider's answer stopped before it was complete.")
+                raise cut_short(self._reader.strays)
         return events
 
     def _frames(self, frames: Sequence[Frame], events: list[Event]) -> None:

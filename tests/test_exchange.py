@@ -16,7 +16,14 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from piproxy import exchange as exchange_module
 from piproxy.chat import Chat, UserMessage
 from piproxy.credential import Credential
-from piproxy.errors import PiproxyError, ProviderError, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from piproxy.errors import (
+    PiproxyError,
+    ProviderError,
+    ShuttingDown,
+    UpstreamBroken,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from piproxy.events import Event, TextDelta, Usage
 from piproxy.exchange import Call, Ending, Exchange, Head, Limits, Record
 from piproxy.model import Model
@@ -448,3 +455,16 @@ async def test_replay_is_kept_for_the_next_request(autojump_clock: MockClock) ->
         await s.exchange.whole(s.call(), Words())
     assert memory.view("fake")["call_1"] == "signature"
     assert "call_1" not in memory.view("other")
+
+
+async def test_a_shutdown_ends_every_stream_with_an_error_frame(autojump_clock: MockClock) -> None:
+    """The upstream is closed in that instant, the client is told, and nothing is running any more."""
+    async with setup(between_events) as s:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(s.stream)
+            await trio.sleep(5)
+            assert len(s.exchange) == 1
+            s.exchange.end_all(ShuttingDown("stopping"))
+        assert s.text == b"a|<shutting_down>"
+        assert len(s.exchange) == 0
+        assert s.record.ending is Ending.SHUTDOWN

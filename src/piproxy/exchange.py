@@ -24,7 +24,15 @@ import trio
 
 from piproxy.chat import Chat
 from piproxy.credential import Credential
-from piproxy.errors import GatewayError, PiproxyError, ProviderError, UpstreamBroken, UpstreamError, UpstreamTimeout
+from piproxy.errors import (
+    GatewayError,
+    PiproxyError,
+    ProviderError,
+    ShuttingDown,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from piproxy.events import Event, Finish, Usage
 from piproxy.model import Model
 from piproxy.replay import ReplayMemory
@@ -170,7 +178,17 @@ class Exchange:
         self._upstream = upstream
         self._credential = credential
         self._memory = memory if memory is not None else ReplayMemory()
-        self._cache = cache
+        self.cache = cache
+        self._running: set[_Deadline] = set()
+
+    def __len__(self) -> int:
+        """How many exchanges are running."""
+        return len(self._running)
+
+    def end_all(self, error: PiproxyError) -> None:
+        """End every running exchange with ``error``; each closes its upstream and tells its client."""
+        for running in self._running:
+            running.fail(error)
 
     async def whole(self, call: Call, fold: Encoder) -> tuple[Head, bytes]:
         """The answer in one piece. Raises :class:`PiproxyError`; cancelled when the client leaves."""
@@ -263,7 +281,7 @@ class Exchange:
         """Ask the provider and deliver its events as they come."""
         began = trio.current_time()
         record = call.record
-        with _Deadline(self.limits) as deadline:
+        with _Deadline(self.limits, self._running) as deadline:
             deadline.client()
             credential = await self._credential(call.model, call.override_key)
             model, options = self._options(call, credential)
@@ -312,7 +330,7 @@ class Exchange:
             model = replace(model, base_url=credential.base_url)
         return model, Options(
             session_id=chat.prompt_cache_key or session_hash(model.canonical_id, chat.messages),
-            cache=self._cache,
+            cache=self.cache,
             identity=auth.identity(model, credential),
             env=credential.env,
             replay=self._memory.view(model.api),
@@ -324,23 +342,32 @@ class Exchange:
 class _Deadline:
     """One cancel scope around the provider's side; the deadline is moved before each wait."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, running: set[_Deadline]) -> None:
         self._limits = limits
+        self._running = running
         self._end = trio.current_time() + limits.total
         self._scope = trio.CancelScope(deadline=self._end)
         self._why = ""
+        self._error: PiproxyError | None = None
 
     def __enter__(self) -> Self:
+        self._running.add(self)
         self._scope.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        self._running.discard(self)
         swallowed = bool(self._scope.__exit__(kind, exc, trace))
         if self._scope.cancelled_caught:
-            raise UpstreamTimeout(self._why)
+            raise self._error or UpstreamTimeout(self._why)
         return swallowed
+
+    def fail(self, error: PiproxyError) -> None:
+        """End this exchange from outside."""
+        self._error = error
+        self._scope.cancel()
 
     def connection(self, stands: bool) -> None:
         """The upstream opens a connection, or has one."""
@@ -384,6 +411,8 @@ def _note(record: Record, error: PiproxyError) -> None:
     record.error = error.message
     if record.bug is not None:
         record.ending = Ending.BUG
+    elif isinstance(error, ShuttingDown):
+        record.ending = Ending.SHUTDOWN
     elif isinstance(error, UpstreamTimeout):
         record.ending = Ending.DEADLINE
     elif error.status < 500:

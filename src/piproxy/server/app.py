@@ -111,7 +111,7 @@ def create_app(engine: Engine) -> App:
     for prefix in ("/v1", ""):
         app.add_url_rule(f"{prefix}/models", f"list{prefix}", models.list, methods=["GET"])
         app.add_url_rule(f"{prefix}/models/<path:model_id>", f"one{prefix}", models.one, methods=["GET"])
-        app.add_url_rule(f"{prefix}/chat/completions", f"chat{prefix}", chat, methods=["POST"])
+        app.add_url_rule(f"{prefix}/chat/completions", f"chat{prefix}", chat.complete, methods=["POST"])
     return app
 
 

@@ -26,7 +26,7 @@ class ChatView:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def __call__(self) -> Response:
+    async def complete(self) -> Response:
         engine = self._engine
         scope = cast(Mapping[str, Any], request.scope)
         record: Record = scope[RECORD]

@@ -4,8 +4,8 @@ Quart-Trio runs a request in a private nursery and cancels it when the client go
 the view can find it, and mends two things (both measured, Quart-Trio 0.12 on Hypercorn 0.18):
 
 * Hypercorn tells the app of the "disconnect" as soon as a response is complete, still inside the app's last ``send``.
-  Quart-Trio then cancels that very call before Hypercorn could start its idle timer, so that idle keep-alive connections
-  were never closed. After the last piece of body a disconnect is no longer news.
+  Quart-Trio then cancels that very call before Hypercorn could start its idle timer, so that idle keep-alive
+  connections were never closed. After the last piece of body a disconnect is no longer news.
 * ``RESPONSE_TIMEOUT`` would cut a live stream without a word; it is not used.
 """
 

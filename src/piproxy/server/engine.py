@@ -3,87 +3,151 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from math import inf
+from typing import Final
 
 import trio
 
 from piproxy.credential import Credential
+from piproxy.errors import ConfigError, CredentialError
 from piproxy.events import Usage
 from piproxy.exchange import Exchange, Limits, Record, Upstream
-from piproxy.exposure import Exposure
+from piproxy.exposure import Exposure, expose
 from piproxy.model import Model
-from piproxy.pi.cost import price
+from piproxy.pi.cost import cost_of
+from piproxy.pi.enabled import Enabled, read_enabled
+from piproxy.pi.login import Login
+from piproxy.pi.problem import Problem
 from piproxy.pi.registry import Registry, View
+from piproxy.pi.sources import Watched
 from piproxy.server.guards import Guards, is_loopback
+from piproxy.server.live import LiveSettings
 from piproxy.server.log import Log
 from piproxy.settings import Settings
 from piproxy.upstream.keyring import Keyring
+
+DEMO: Final = "demo"
+"""The api of the demo provider, which needs no key."""
 
 
 class Engine:
     """The parts that outlive a request."""
 
     def __init__(
-        self, *, settings: Settings, registry: Registry, keyring: Keyring, upstream: Upstream, log: Log
+        self, *, live: LiveSettings, registry: Registry, keyring: Keyring, upstream: Upstream, log: Log
     ) -> None:
-        self.settings = settings
         self.log = log
         self.created = int(time.time())
+        self.exchange = Exchange(upstream=upstream, credential=self._credential, limits=limits(live.settings))
+        self._live = live
+        self._registry = registry
+        self._keyring = keyring
+        self._enabled = Watched(registry.directory.settings, read_enabled)
+        self._exposed: tuple[tuple[View, Settings, Enabled], Exposure] | None = None
+        self._exposing = trio.Lock()
+        self._told: frozenset[str] = frozenset()
+        self.apply(live.settings)
+
+    def apply(self, settings: Settings) -> None:
+        """Use these settings from now on; what is bound to sockets stays until the next start."""
+        self.settings = settings
         self.guards = Guards(
             loopback=is_loopback(settings.host),
             token=settings.auth_token,
             hosts=frozenset(host.lower() for host in settings.allowed_hosts),
             origins=frozenset(settings.allowed_origins),
         )
-        self.exchange = Exchange(
-            upstream=upstream,
-            credential=self._credential,
-            limits=limits(settings),
-            cache=settings.cache_retention,
-        )
-        self._registry = registry
-        self._keyring = keyring
-        self._exposed: tuple[View, Exposure] | None = None
-        self._exposing = trio.Lock()
+        self.exchange.limits = limits(settings)
+        self.exchange.cache = settings.cache_retention
+
+    def reload(self) -> None:
+        """Read everything again: settings, models, credentials, an installed pi."""
+        self._live.reload()
+        self.apply(self._live.settings)
+        self._registry.reload()
+        self.log.event("settings and models were read again")
 
     async def exposure(self) -> Exposure:
         """What clients may use now. Files that changed have been read again; their trouble is in the log."""
-        view = self._registry.view()
-        if self._exposed is not None and self._exposed[0] is view:
-            return self._exposed[1]
+        if (known := self._known()) is not None:
+            return known
         async with self._exposing:
-            if self._exposed is not None and self._exposed[0] is view:
-                return self._exposed[1]
-            exposure = await trio.to_thread.run_sync(partial(_expose, view, self.settings))
-            for problem in view.problems:
-                self.log.event(f"problem in {problem}")
-            self._exposed = (view, exposure)
+            if (known := self._known()) is not None:
+                return known
+            view, settings, enabled = state = self._state()
+            available = await trio.to_thread.run_sync(view.available) if view.runs_commands else view.available()
+            try:
+                exposure = expose(available, settings, enabled.patterns)
+            except ConfigError as error:
+                if self._exposed is None:
+                    raise
+                # A file that changed under a running proxy takes nothing away.
+                self.log.event("the exposed models were not changed", reason=error.message)
+                exposure = self._exposed[1]
+            self._tell((*view.problems, *enabled.problems), exposure)
+            self._exposed = (state, exposure)
             return exposure
+
+    def _state(self) -> tuple[View, Settings, Enabled]:
+        return self._registry.view(), self._live.exposing(), self._enabled.current()
+
+    def _known(self) -> Exposure | None:
+        """The exposure, if nothing it depends on has changed."""
+        if self._exposed is None or any(a is not b for a, b in zip(self._exposed[0], self._state(), strict=True)):
+            return None
+        return self._exposed[1]
+
+    def _tell(self, problems: tuple[Problem, ...], exposure: Exposure) -> None:
+        """Each trouble once, when it begins."""
+        news = [*map(str, problems), *exposure.warnings]
+        for text in news:
+            if text not in self._told:
+                self.log.event("warning", what=text)
+        self._told = frozenset(news)
 
     def price(self, model: Model, record: Record) -> Callable[[Usage], float | None]:
         """The cost of a usage in US dollars, noted in the record as well."""
 
         def cost(usage: Usage) -> float | None:
-            record.cost = price(usage, model.cost).total
+            record.cost = cost_of(usage, model.cost).total
             return record.cost
 
         return cost
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was wrong in proxy-config.json and how it was taken."""
+        return self._live.effective.warnings
+
     async def _credential(self, model: Model, override_key: str | None) -> Credential:
-        if model.api == "demo":
+        if model.api == DEMO:
             return Credential()
         view = self._registry.view()
-        login, headers = await trio.to_thread.run_sync(partial(_login, view, model, override_key))
+        if view.needs_thread(model):
+            login, headers = await trio.to_thread.run_sync(partial(_configured, view, model, override_key))
+        else:
+            login, headers = _configured(view, model, override_key)
         return await self._keyring.credential(model, login, headers, override_key=override_key)
 
 
 def limits(settings: Settings) -> Limits:
     """The exchange's share of the settings."""
     return Limits(
-        connect=settings.connect_timeout,
-        first_byte=settings.first_byte_timeout,
-        idle=settings.idle_timeout,
-        total=settings.total_timeout,
-        keep_alive=settings.keep_alive,
+        connect=settings.connect_timeout_sec,
+        first_byte=settings.first_byte_timeout_sec,
+        idle=settings.idle_timeout_sec,
+        total=inf if settings.total_timeout is None else settings.total_timeout,
+        keep_alive=settings.keep_alive_sec,
     )
+
+
+def _configured(view: View, model: Model, override_key: str | None) -> tuple[Login, Mapping[str, str | None]]:
+    login = view.login(model.provider, override_key)
+    if not login.available:
+        raise CredentialError(
+            f"There is no usable credential for the provider {model.provider!r}: {login.problem}. Log in with pi "
+            "(/login), or send a key with the header X-Pi-Upstream-Api-Key."
+        )
+    return login, view.request_headers(model, login=login, key=override_key)

@@ -1,7 +1,7 @@
 """Who may ask: the proxy's token, and on a loopback bind no foreign ``Host`` and no cross-site ``Origin``.
 
-A browser page from anywhere can reach a server on 127.0.0.1 (DNS rebinding, plain cross-site requests); programs send no
-``Origin``. Node's fetch sends ``sec-fetch-mode: cors`` without one and must pass.
+A browser page from anywhere can reach a server on 127.0.0.1 (DNS rebinding, plain cross-site requests); programs send
+no ``Origin``. Node's fetch sends ``sec-fetch-mode: cors`` without one and must pass.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Hypercorn's own ``serve`` cuts streams at its timer without a word and waits for ever for a client that does not read.
 The parts used here (``TCPServer``, ``Config``, ``WorkerContext``) are its own; the order of a shutdown is ours:
 
-1. stop accepting, close idle connections, let running requests finish for ``drain`` seconds;
+1. stop accepting, close idle connections, let running requests finish for ``drain()`` seconds;
 2. ``cut()``: the app ends what still runs, with an error frame; ``FLUSH`` seconds for those to leave;
 3. abort the sockets that are left.
 """
@@ -40,61 +40,88 @@ def protocol_config(*, idle_connection: float, ssl_handshake: float = 10.0) -> C
     return config
 
 
-async def serve(
-    app: Any,
-    listeners: Sequence[ClientListener],
-    *,
-    config: Config,
-    stop: trio.Event,
-    drain: Callable[[], float],
-    cut: Callable[[], None],
-    tls: ssl.SSLContext | None = None,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve until ``stop`` is set, then drain as told in the module's plan."""
-    context = WorkerContext(None)
-    wrapped = ASGIWrapper(app)
-    clients = _Clients()
+class Server:
+    """One app on some listeners."""
 
-    async def handle(stream: Any) -> None:
+    def __init__(
+        self,
+        app: Any,
+        listeners: Sequence[ClientListener],
+        *,
+        config: Config,
+        drain: Callable[[], float],
+        cut: Callable[[], None],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.done = trio.Event()
+        self._app = ASGIWrapper(app)
+        self._listeners = listeners
+        self._config = config
+        self._drain = drain
+        self._cut = cut
+        self._tls = tls
+        self._stop = trio.Event()
+        self._context = WorkerContext(None)
+        self._clients = Clients()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Begin to stop; :attr:`done` is set when nothing is left."""
+        self._stop.set()
+
+    def kill(self) -> None:
+        """Abort every connection now. Whoever calls cancels :meth:`run` as well."""
+        self._stop.set()
+        self._clients.abort()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until :meth:`stop`, then drain as told in the module's plan."""
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                for listener in self._listeners:
+                    accepting.start_soon(self._accept, listener, connections)
+                task_status.started()
+                await self._stop.wait()
+                accepting.cancel_scope.cancel()
+            await self._context.terminated.set()
+            await self._clients.gone(self._drain())
+            if self._clients:
+                self._cut()
+                await self._clients.gone(FLUSH)
+            self._clients.abort()
+            connections.cancel_scope.cancel()
+        self.done.set()
+
+    async def _accept(self, listener: ClientListener, connections: trio.Nursery) -> None:
+        secured: Any = listener if self._tls is None else trio.SSLListener(listener, self._tls, https_compatible=True)
+        async with listener:
+            await trio.serve_listeners(self._handle, [secured], handler_nursery=connections)
+
+    async def _handle(self, stream: Any) -> None:
         client: ClientStream = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-        clients.add(client)
+        self._clients.add(client)
         try:
-            await TCPServer(wrapped, config, context, {}, stream)
+            await TCPServer(self._app, self._config, self._context, {}, stream)
         finally:
-            clients.discard(client)
+            self._clients.discard(client)
             client.socket.close()
 
-    async with trio.open_nursery() as connections:
-        async with trio.open_nursery() as accepting:
-            for listener in listeners:
-                secured: Any = listener if tls is None else trio.SSLListener(listener, tls, https_compatible=True)
-                accepting.start_soon(_accept, handle, secured, connections)
-            task_status.started()
-            await stop.wait()
-            accepting.cancel_scope.cancel()
-        await context.terminated.set()
-        await clients.gone(drain())
-        if clients:
-            cut()
-            await clients.gone(FLUSH)
-        clients.abort()
-        connections.cancel_scope.cancel()
 
-
-async def _accept(handle: Callable[[Any], Any], listener: Any, connections: trio.Nursery) -> None:
-    await trio.serve_listeners(handle, [listener], handler_nursery=connections)
-
-
-class _Clients:
+class Clients:
     """The connections that are open."""
 
     def __init__(self) -> None:
         self._open: set[ClientStream] = set()
-        self._changed = trio.Event()
+        self._empty = trio.Event()
 
     def __bool__(self) -> bool:
         return bool(self._open)
+
+    def __len__(self) -> int:
+        return len(self._open)
 
     def add(self, client: ClientStream) -> None:
         self._open.add(client)
@@ -102,8 +129,8 @@ class _Clients:
     def discard(self, client: ClientStream) -> None:
         self._open.discard(client)
         if not self._open:
-            self._changed.set()
-            self._changed = trio.Event()
+            self._empty.set()
+            self._empty = trio.Event()
 
     def abort(self) -> None:
         for client in self._open:
@@ -113,4 +140,4 @@ class _Clients:
         """Wait until nobody is left, ``seconds`` at most."""
         if self._open:
             with trio.move_on_after(seconds):
-                await self._changed.wait()
+                await self._empty.wait()

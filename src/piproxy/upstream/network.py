@@ -68,7 +68,7 @@ class Stream(httpcore.AsyncNetworkStream):
         stream: Any = self._stream
         while isinstance(stream, trio.SSLStream):
             if info == "ssl_object":
-                return stream._ssl_object  # type: ignore[attr-defined]  # noqa: SLF001  (trio issue 542)
+                return stream._ssl_object  # noqa: SLF001  (trio issue 542)
             stream = stream.transport_stream
         socket = getattr(stream, "socket", None)
         if socket is None:

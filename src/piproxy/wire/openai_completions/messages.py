@@ -180,6 +180,8 @@ class Writer:
 
     @property
     def _reasoning_field(self) -> str | None:
+        if self.compat.requiresReasoningContentOnAssistantMessages:
+            return "reasoning_content"
         vendor = next((name for name in _REASONING_FIELDS if self.compat.has(name)), None)
         return "reasoning_content" if vendor is None else _REASONING_FIELDS[vendor]
 

@@ -35,6 +35,7 @@ from piproxy.errors import (
 )
 from piproxy.events import Event, Finish, Usage
 from piproxy.model import Model
+from piproxy.pi.cost import cost_of
 from piproxy.replay import ReplayMemory
 from piproxy.transcript import session_hash
 from piproxy.upstream import auth
@@ -205,7 +206,7 @@ class Exchange:
             _note(call.record, error)
             raise
         finally:
-            call.record.usage = fold.usage or call.record.usage
+            _account(call, fold.usage)
         return heads[-1], b"".join(body)
 
     async def stream(
@@ -249,7 +250,7 @@ class Exchange:
                         failure = GatewayError("piproxy itself failed; its log says more.")
                     beside.cancel_scope.cancel()
             finally:
-                call.record.usage = encoder.usage or call.record.usage
+                _account(call, encoder.usage)
             if failure is None:
                 return
             _note(call.record, failure)
@@ -405,6 +406,12 @@ def _blamed(error: ProviderError, credential: Credential) -> ProviderError:
             code="invalid_api_key",
         )
     return error
+
+
+def _account(call: Call, usage: Usage | None) -> None:
+    if usage is not None:
+        call.record.usage = usage
+        call.record.cost = cost_of(usage, call.model.cost).total
 
 
 def _note(record: Record, error: PiproxyError) -> None:

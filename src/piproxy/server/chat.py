@@ -12,6 +12,7 @@ from quart import Response, request
 from piproxy.exchange import Call, Head, Record
 from piproxy.openai.decode import decode
 from piproxy.openai.encode import Fold, StreamEncoder
+from piproxy.pi.cost import cost_of
 from piproxy.server.connection import NURSERY, RECORD, ChannelBody
 from piproxy.server.engine import Engine
 
@@ -44,7 +45,7 @@ class ChatView:
             "model": exposure.public_id(model),
             "created": int(time.time()),
             "include_usage": chat.include_usage,
-            "price": engine.price(model, record),
+            "price": lambda usage: cost_of(usage, model.cost).total,
         }
         if not chat.stream:
             head, whole = await engine.exchange.whole(call, Fold(**about))

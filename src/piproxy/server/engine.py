@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from math import inf
 from typing import Final
@@ -12,11 +12,9 @@ import trio
 
 from piproxy.credential import Credential
 from piproxy.errors import ConfigError, CredentialError
-from piproxy.events import Usage
-from piproxy.exchange import Exchange, Limits, Record, Upstream
+from piproxy.exchange import Exchange, Limits, Upstream
 from piproxy.exposure import Exposure, expose
 from piproxy.model import Model
-from piproxy.pi.cost import cost_of
 from piproxy.pi.enabled import Enabled, read_enabled
 from piproxy.pi.login import Login
 from piproxy.pi.problem import Problem
@@ -106,15 +104,6 @@ class Engine:
             if text not in self._told:
                 self.log.event("warning", what=text)
         self._told = frozenset(news)
-
-    def price(self, model: Model, record: Record) -> Callable[[Usage], float | None]:
-        """The cost of a usage in US dollars, noted in the record as well."""
-
-        def cost(usage: Usage) -> float | None:
-            record.cost = cost_of(usage, model.cost).total
-            return record.cost
-
-        return cost
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piproxy.pi.values import Command, CommandCache, Template, Unresolved, Variable, expand, parse, run_command
+
+ENV = {"MY_K": "k", "MY_Z": "z", "EMPTY": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("abc", "abc"),
+        ("OPENAI_API_KEY", "OPENAI_API_KEY"),
+        ("", ""),
+        ("pre-$MY_K-${MY_Z}", "pre-k-z"),
+        ("$MY_K$MY_Z", "kz"),
+        ("$$a$!b$", "$a!b$"),
+        ("$$MY_K", "$MY_K"),
+        ("${bad-name}x", "${bad-name}x"),
+        ("${}", "${}"),
+        ("${MY_K", "${MY_K"),
+        ("${a$MY_K", "${ak"),
+        ("${a$MY_K}", "${a$MY_K}"),
+        ("$1", "$1"),
+        ("a!b", "a!b"),
+        ("$MY_Ké", "ké"),
+        ("$ MY_K", "$ MY_K"),
+    ],
+)
+def test_a_template_expands(text: str, value: str) -> None:
+    """The vectors of pi-on-disk.md, 2.2, and their neighbours."""
+    assert expand(text, ENV) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("$MISSING", "environment variable: MISSING"),
+        ("x${EMPTY}", "environment variable: EMPTY"),
+        ("$A-$MY_K-$B-$A", "environment variables: A, B"),
+        ("$MY_KX", "environment variable: MY_KX"),
+    ],
+)
+def test_an_unset_or_empty_variable_leaves_the_whole_value_unresolved(text: str, words: str) -> None:
+    """The words are pi's, with every missing name once."""
+    assert expand(text, ENV) == Unresolved(words)
+
+
+def test_variables_are_looked_up_from_left_to_right() -> None:
+    """A credential's own env goes before the process; an empty value there does not hide the process's."""
+    assert expand("$A$B$C", {"A": "1", "B": ""}, {"A": "x", "B": "2", "C": "3"}) == "123"
+
+
+@pytest.mark.parametrize(
+    ("line", "printed"),
+    [
+        ('printf "  abc\\n"', "abc"),
+        ("printf 'a b'; echo no >&2", "a b"),
+        ("true", None),
+        ("printf '  '", None),
+        ("echo x; exit 3", None),
+        ("no-such-program-here", None),
+        ("cat", None),
+        ("", None),
+    ],
+)
+def test_a_command_gives_what_it_prints(line: str, printed: str | None) -> None:
+    """Trimmed; a failure and silence are no value; standard input is empty."""
+    assert run_command(line) == printed
+
+
+def test_a_command_that_takes_too_long_is_ended_with_its_children() -> None:
+    """The time limit holds although a child keeps the pipe open."""
+    began = time.monotonic()
+    assert run_command("sleep 30 & sleep 30", timeout=0.2) is None
+    assert time.monotonic() - began < 5
+
+
+def test_the_text_after_the_mark_is_the_command() -> None:
+    """Nothing in it is a template."""
+    assert parse("!echo $HOME") == Command("echo $HOME")
+    assert expand("!pass x", run=lambda line: f"<{line}>") == "<pass x>"
+    assert expand("!pass x", run=lambda _line: None) == Unresolved("shell command: pass x")
+
+
+def test_a_cache_runs_each_line_once_failures_included() -> None:
+    """auth.json: the outcome is kept for the life of the process."""
+    ran: list[str] = []
+
+    def run(line: str) -> str | None:
+        ran.append(line)
+        return None if line == "bad" else line
+
+    cache = CommandCache(run)
+    assert [cache("bad"), cache("a"), cache("bad"), cache("a"), cache("b")] == [None, "a", None, "a", "b"]
+    assert ran == ["bad", "a", "b"]
+
+
+def test_two_threads_run_a_command_once() -> None:
+    """The second waits for the first one's outcome."""
+    ran: list[str] = []
+    gate = threading.Event()
+
+    def run(line: str) -> str:
+        ran.append(line)
+        gate.wait(5)
+        return "k"
+
+    cache = CommandCache(run)
+    results: list[str | None] = []
+    threads = [threading.Thread(target=lambda: results.append(cache("x"))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert (ran, results) == (["x"], ["k"] * 3)
+
+
+NAMES = st.from_regex("[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True)
+LITERALS = st.text(st.characters(exclude_characters="$", exclude_categories=["Cs"])).filter(
+    lambda text: not text.startswith("!")
+)
+
+
+@given(st.text())
+def test_every_text_has_a_meaning(text: str) -> None:
+    """Reading never fails, and text without a dollar sign or a mark in front is itself."""
+    value = parse(text)
+    assert isinstance(value, Command) == text.startswith("!")
+    if "$" not in text and not text.startswith("!"):
+        assert expand(text) == text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_escaped_text_comes_back(text: str) -> None:
+    """With every dollar sign doubled and a mark in front escaped, any text is a literal."""
+    escaped = text.replace("$", "$$")
+    escaped = f"${escaped}" if text.startswith("!") else escaped
+    assert expand(escaped) == text
+
+
+@given(st.lists(st.tuples(NAMES, LITERALS.filter(lambda text: not re.match("[A-Za-z0-9_]", text)))))
+def test_bare_and_braced_variables_mean_the_same(parts: list[tuple[str, str]]) -> None:
+    """``$NAME`` and ``${NAME}`` differ only where a name goes on."""
+    bare = "".join(f"${name}{text}" for name, text in parts)
+    braced = "".join(f"${{{name}}}{text}" for name, text in parts)
+    assert parse(bare) == parse(braced)
+    template = parse(bare)
+    assert isinstance(template, Template)
+    assert template.names == tuple(dict.fromkeys(name for name, _ in parts))
+
+
+@given(st.lists(LITERALS | NAMES.map(Variable), min_size=1))
+def test_a_template_keeps_its_parts_in_order(parts: list[str | Variable]) -> None:
+    """Writing parts down and expanding them gives their values one after the other."""
+    text = "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in parts)
+    env = {part.name: f"<{part.name}>" for part in parts if isinstance(part, Variable)}
+    if not text.startswith("!"):
+        assert expand(text, env) == "".join(part if isinstance(part, str) else env[part.name] for part in parts)

@@ -14,6 +14,7 @@ from typing import Final
 
 _GLOBSTAR: Final = "**"
 _MOST_BRANCHES: Final = 1000
+_BRACE: Final = re.compile(r"(?<!\\)\{")
 _RANGE: Final = re.compile(r"(-?\d+)\.\.(-?\d+)|([A-Za-z])\.\.([A-Za-z])")
 
 
@@ -86,25 +87,36 @@ def _class(text: str, start: int) -> tuple[str, int] | None:
     end = text.find("]", begin + 1)
     if end < 0:
         return None
-    inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", text[begin:end])
-    try:
-        re.compile(f"[{inside}]")
-    except re.error:
-        return "(?!)", end + 1
-    return f"[{'^' if negated else ''}{inside}]", end + 1
+    members = _members(text[begin:end])
+    if not members:
+        return ("[^/]" if negated else "(?!)"), end + 1
+    return f"[{'^/' if negated else ''}{members}]", end + 1
+
+
+def _members(inside: str) -> str:
+    """The signs and ranges of a class, escaped; a range that runs backwards holds nothing."""
+    members, at = "", 0
+    while at < len(inside):
+        first, dash, last = inside[at], inside[at + 1 : at + 2], inside[at + 2 : at + 3]
+        if dash == "-" and last:
+            members += f"{re.escape(first)}-{re.escape(last)}" if first <= last else ""
+            at += 3
+        else:
+            members += re.escape(first)
+            at += 1
+    return members
 
 
 def _braces(pattern: str) -> list[str]:
     """``a{b,c}`` -> ``ab``, ``ac``; a brace without a comma or a range stays."""
-    opened = pattern.find("{")
-    while opened >= 0:
+    for brace in _BRACE.finditer(pattern):
+        opened = brace.start()
         closed = _closing(pattern, opened)
         options = _options(pattern[opened + 1 : closed]) if closed > 0 else []
         if options:
             head, tail = pattern[:opened], pattern[closed + 1 :]
             inner = [piece for option in options for piece in _braces(option)]
             return [head + piece + rest for piece in inner for rest in _braces(tail)][:_MOST_BRANCHES]
-        opened = pattern.find("{", opened + 1)
     return [pattern]
 
 

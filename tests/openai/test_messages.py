@@ -108,6 +108,7 @@ def test_cache_marks_are_kept_on_messages_and_parts() -> None:
     """Anthropic's ``cache_control`` and OpenAI's ``prompt_cache_breakpoint``; the former wins."""
     mark, point = {"type": "ephemeral"}, {"mode": "explicit", "ttl": "12h"}
     assert _one(role="user", content="x", cache_control=mark) == UserMessage("x", cache_control=mark)
+    assert _one(role="user", content="x", copilot_cache_control=mark) == UserMessage("x", cache_control=mark)
     made = _one(
         role="system",
         content=[

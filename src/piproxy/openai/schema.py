@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from piproxy.jsontext import Json
 
@@ -24,8 +24,14 @@ class _Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", protected_namespaces=())
 
 
+CacheMark = Annotated[
+    Json | None, Field(validation_alias=AliasChoices("cache_control", "copilot_cache_control"), default=None)
+]
+"""Anthropic's shape; VS Code's Copilot has its own name for it."""
+
+
 class _Cacheable(_Shape):
-    cache_control: Json | None = None
+    cache_control: CacheMark
     prompt_cache_breakpoint: Json | None = None
 
 
@@ -95,7 +101,7 @@ class ToolCall(_Shape):
 
 class _Message(_Shape):
     name: str | None = None
-    cache_control: Json | None = None
+    cache_control: CacheMark
 
 
 class SystemMessage(_Message):

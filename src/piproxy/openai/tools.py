@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Literal
 
 from piproxy import chat
 from piproxy.errors import InvalidRequest
@@ -11,9 +12,9 @@ from piproxy.jsontext import Json
 from piproxy.openai import schema
 from piproxy.openai.faults import Path, bracketed, invalid, json_type, missing
 
-_SUBSCHEMA: Final = (
-    "additionalProperties",
+_ONE: Final = (
     "additionalItems",
+    "additionalProperties",
     "contains",
     "else",
     "if",
@@ -23,8 +24,19 @@ _SUBSCHEMA: Final = (
     "unevaluatedItems",
     "unevaluatedProperties",
 )
-_SUBSCHEMA_LISTS: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
-_SUBSCHEMA_MAPS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_LIST: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
+_MAP: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+
+_HOLDS: Final[Mapping[str, Literal["type", "one", "list", "map", "items"]]] = MappingProxyType(
+    {
+        "type": "type",
+        "items": "items",
+        **dict.fromkeys(_ONE, "one"),
+        **dict.fromkeys(_LIST, "list"),
+        **dict.fromkeys(_MAP, "map"),
+    }
+)
+"""What a keyword's value is: one schema, a list of them, a map to them; ``items`` was a list until draft 2019-09."""
 
 
 def tools(shapes: Sequence[schema.Tool]) -> tuple[chat.Tool, ...]:
@@ -105,35 +117,30 @@ def check_schema(root: Json, path: Path, owner: str) -> None:
             continue
         if not isinstance(node, dict):
             raise _malformed(here, owner, f"a schema must be an object or a boolean, not {json_type(node)}")
-        kind = node.get("type")
-        kinds = kind if isinstance(kind, list) else [kind]
-        if "type" in node and not (kinds and all(isinstance(name, str) for name in kinds)):
-            raise _malformed((*here, "type"), owner, "'type' must be a string or an array of strings")
-        waiting.extend(_subschemas(node, here, owner))
+        for keyword, value in node.items():
+            if keyword in _HOLDS:
+                waiting.extend(_within(keyword, value, here, owner))
 
 
-def _subschemas(node: dict[str, Json], here: Path, owner: str) -> Iterator[tuple[Json, Path]]:
-    for keyword in _SUBSCHEMA_MAPS:
-        if keyword in node:
-            if not isinstance(node[keyword], dict):
-                raise _malformed(
-                    (*here, keyword), owner, f"'{keyword}' must be an object, not {json_type(node[keyword])}"
-                )
-            for name, child in node[keyword].items():
-                yield child, (*here, keyword, name)
-    for keyword in _SUBSCHEMA_LISTS:
-        if isinstance(node.get(keyword), list):
-            for at, child in enumerate(node[keyword]):
-                yield child, (*here, keyword, at)
-    for keyword in _SUBSCHEMA:
-        if keyword in node:
-            yield node[keyword], (*here, keyword)
-    items = node.get("items")
-    if isinstance(items, list):  # a tuple, as drafts up to 2019-09 write it
-        for at, child in enumerate(items):
-            yield child, (*here, "items", at)
-    elif "items" in node:
-        yield items, (*here, "items")
+def _within(keyword: str, value: Json, here: Path, owner: str) -> Sequence[tuple[Json, Path]]:
+    """The schemas in a keyword's value, with their paths."""
+    there = (*here, keyword)
+    match _HOLDS[keyword]:
+        case "type":
+            names = value if isinstance(value, list) else [value]
+            if not names or not all(isinstance(name, str) for name in names):
+                raise _malformed(there, owner, "'type' must be a string or an array of strings")
+            return ()
+        case "map":
+            if not isinstance(value, dict):
+                raise _malformed(there, owner, f"'{keyword}' must be an object, not {json_type(value)}")
+            return [(child, (*there, name)) for name, child in value.items()]
+        case "one":
+            return [(value, there)]
+        case "list" | "items":
+            if isinstance(value, list):
+                return [(child, (*there, at)) for at, child in enumerate(value)]
+            return [(value, there)] if keyword == "items" else ()
 
 
 def _malformed(path: Path, owner: str, reason: str) -> InvalidRequest:

@@ -33,8 +33,9 @@ def thinking_config(model: Model, effort: str | None, cap: int | None) -> dict[s
         return None
     shown = effort != "none"
     config: dict[str, Json] = {"includeThoughts": True} if shown else {}
-    if thinks_by_level(model) and level != "off":
-        return {**config, "thinkingLevel": thinking.value(model, level).upper()}
+    if thinks_by_level(model):
+        name = "low" if level == "off" else thinking.value(model, level)  # every one of them has a low level
+        return {**config, "thinkingLevel": name.upper()}
     return {**config, "thinkingBudget": _budget(model, level if shown else "off", cap)}
 
 

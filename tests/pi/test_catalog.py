@@ -81,6 +81,28 @@ ENTRY = {
     "type": "chat",
 }
 
+GENERATED_JS = """// generated
+export const MODELS = {
+    "corp": {
+        "m:1": {
+            id: "m:1",
+            name: "has, ] and a: b",
+            api: "openai-completions",
+            provider: "corp",
+            baseUrl: "https://x",
+            reasoning: true,
+            input: ["text", "image",],
+            thinkingLevelMap: {xhigh: null,},
+            cost: {
+                input: 1.5,
+                output: 2,
+            },
+        },
+    },
+};
+//# map
+"""
+
 
 def install(package: Path, generated_at: str, corp: object) -> Path:
     """A pi-ai package with one provider."""
@@ -158,13 +180,7 @@ def test_installed_catalog_of_both_key_styles(key: str, tmp_path: Path) -> None:
 def test_installed_catalog_of_0_73(tmp_path: Path) -> None:
     """The JavaScript literal of pi 0.73 is read, and never counts as newer."""
     (tmp_path / "dist").mkdir()
-    (tmp_path / "dist" / "models.generated.js").write_text(
-        "// generated\nexport const MODELS = {\n"
-        '    "corp": {\n        "m:1": {\n            id: "m:1",\n            name: "has, ] and a: b",\n'
-        '            api: "openai-completions",\n            provider: "corp",\n            baseUrl: "https://x",\n'
-        '            reasoning: true,\n            input: ["text", "image",],\n            thinkingLevelMap: {xhigh: null,},\n'
-        "            cost: {\n                input: 1.5,\n                output: 2,\n            },\n        },\n    },\n};\n//# map\n"
-    )
+    (tmp_path / "dist" / "models.generated.js").write_text(GENERATED_JS)
     catalog = read_installed(tmp_path, "0.73.1")
     (model,) = catalog.models["corp"]
     assert (model.id, model.name, model.input) == ("m:1", "has, ] and a: b", ("text", "image"))

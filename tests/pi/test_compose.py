@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from fakes.pidir import PiDirectory, model
+
 from piproxy.jsontext import Json
 from piproxy.model import Cost, Model, Rates
 from piproxy.pi.compose import BadProvider, compose
@@ -77,7 +77,10 @@ def test_definition_with_a_known_id_replaces_the_model(tmp_path: Path) -> None:
 
 def test_definition_with_a_new_id_comes_last_with_its_own_compat(tmp_path: Path) -> None:
     """Its compat is the provider's with its own over it."""
-    entry = {"compat": {"a": 1, "b": 1}, "models": [{"id": "new", "compat": {"b": 2}, "contextWindow": 5, "maxTokens": 2}]}
+    entry = {
+        "compat": {"a": 1, "b": 1},
+        "models": [{"id": "new", "compat": {"b": 2}, "contextWindow": 5, "maxTokens": 2}],
+    }
     last = compose(BASE, config(tmp_path, **entry))[-1]
     assert (last.id, last.compat, last.context_window, last.max_tokens) == ("new", {"a": 1, "b": 2}, 5, 2)
 
@@ -111,7 +114,10 @@ OVERRIDES: list[tuple[Json, dict[str, Json]]] = [
     ({"contextWindow": 7, "maxTokens": 3}, {"context_window": 7, "max_tokens": 3}),
     ({"cost": {"output": 9}}, {"cost": Cost(1, 9, 3, 4, ((100.0, Rates(5, 6, 7, 8)),))}),
     ({"cost": {"tiers": []}}, {"cost": Cost(1, 2, 3, 4)}),
-    ({"thinkingLevelMap": {"off": "none", "max": "m"}}, {"thinking_level_map": {"off": "none", "low": "l", "max": "m"}}),
+    (
+        {"thinkingLevelMap": {"off": "none", "max": "m"}},
+        {"thinking_level_map": {"off": "none", "low": "l", "max": "m"}},
+    ),
     ({"promptCache": {"long": 1}}, {"prompt_cache": {"short": 300, "long": 1}}),
     ({"samplingParams": {"u": 2}}, {"sampling_params": {"t": 1, "u": 2}}),
     (

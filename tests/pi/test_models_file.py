@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from fakes.pidir import PiDirectory
+
 from piproxy.pi.models_file import ModelsFile, read
 
 EXAMPLE = """\ufeff{
@@ -65,7 +65,12 @@ def test_no_file_is_no_providers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [('{\n "providers": {\n  "a" 1}}', 3), ('{"providers": /* no */ {}}', 1), ("{\n\n", 3), ('{"providers": NaN}', None)],
+    [
+        ('{\n "providers": {\n  "a" 1}}', 3),
+        ('{"providers": /* no */ {}}', 1),
+        ("{\n\n", 3),
+        ('{"providers": NaN}', None),
+    ],
 )
 def test_syntax_error_names_the_line(text: str, line: int | None, tmp_path: Path) -> None:
     """The whole file is left out, and the problem says where."""
@@ -118,7 +123,11 @@ def test_unreadable_file(tmp_path: Path) -> None:
             ["providers.a.models.0.thinkingLevelMap.low: must be string or null"],
         ),
         (
-            {"providers": {"a": {"models": [{"id": "m", "inputLimits": {"images": {"resize": {"jpegQuality": 101}}}}]}}},
+            {
+                "providers": {
+                    "a": {"models": [{"id": "m", "inputLimits": {"images": {"resize": {"jpegQuality": 101}}}}]}
+                }
+            },
             ["providers.a.models.0.inputLimits.images.resize.jpegQuality: must be an integer from 1 to 100"],
         ),
     ],

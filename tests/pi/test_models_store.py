@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from fakes.pidir import PiDirectory, model
+
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.pi.models_store import ModelsStore, read

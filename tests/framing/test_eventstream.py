@@ -7,6 +7,8 @@ from zlib import crc32
 
 import pytest
 from botocore.eventstream import EventStreamBuffer  # type: ignore[import-untyped]
+from fakes.eventstream import header
+from fakes.eventstream import raw as message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,17 +28,6 @@ EVERY_TYPE = {
     "time": (b"\x08" + struct.pack(">q", 1_700_000_000_123), 1_700_000_000_123),
     "uuid": (b"\x09" + bytes(range(16)), bytes(range(16))),
 }
-
-
-def header(name: str, value: bytes) -> bytes:
-    return bytes([len(name)]) + name.encode() + value
-
-
-def message(payload: bytes, headers: bytes = b"") -> bytes:
-    start = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
-    start += struct.pack(">I", crc32(start))
-    body = start + headers + payload
-    return body + struct.pack(">I", crc32(body))
 
 
 def resealed(raw: bytes) -> bytes:

@@ -46,7 +46,10 @@ HTTPX_DOOR: Final = "upstream.http"
 
 DEADLINES: Final = {
     "exchange": "every wait for a provider",
+    "server.serving": "how long running answers may go on after a stop signal",
     "server.sockets": "the watchdog for a client that stopped reading",
+    "upstream.oauth.refresh": "a refresh outlives the request that needed it",
+    "upstream.tokens": "as a refresh",
 }
 """Files that may limit a wait, and what for. Time belongs to the exchange; whoever else needs it says why here."""
 

@@ -1,0 +1,78 @@
+"""The command line. A command is imported when it is called, so that ``piproxy --version`` costs next to nothing.
+
+Exit codes: 0 all is well; 1 ``doctor`` found something broken; 2 wrong usage or settings, with a message that says
+what to do; 128 + n ended by the second signal n.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from piproxy import __version__
+from piproxy.errors import ConfigError
+
+COMMANDS: Final = {
+    "serve": "piproxy.cli.serve:serve",
+    "models": "piproxy.cli.models:models",
+    "config": "piproxy.cli.config:config",
+    "doctor": "piproxy.cli.doctor:doctor",
+}
+"""Name -> where the command is, in the order of the help."""
+
+_OWN_OPTIONS: Final = frozenset(("--help", "-h", "--version"))
+
+
+class Unusable(click.ClickException):
+    """Settings with which there is nothing to do."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002  (click's signature)
+        click.echo(f"piproxy: {self.format_message()}", err=True)
+
+
+class Commands(click.Group):
+    """A group whose commands are imported late; without one of them ``serve`` is meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in _OWN_OPTIONS):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            raise Unusable(error.message) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="piproxy", message="%(prog)s %(version)s")
+def cli() -> None:
+    """An OpenAI-compatible gateway to every model that the pi coding agent can reach.
+
+    Without a command it serves; the options of `piproxy serve` may follow directly.
+
+    \b
+    Example:
+      piproxy --demo
+      curl http://127.0.0.1:4141/v1/models
+    """
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="piproxy")

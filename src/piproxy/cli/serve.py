@@ -1,0 +1,55 @@
+"""``piproxy serve``: its options are the settings."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from piproxy.settings import SCHEMA, Setting
+from piproxy.settings.describe import help_text
+
+
+def options() -> list[click.Option]:
+    """One option per setting that has a flag."""
+    return [_option(setting) for setting in SCHEMA if setting.flag]
+
+
+def _option(setting: Setting) -> click.Option:
+    help = help_text(setting)  # noqa: A001  (click's word)
+    match setting.kind:
+        case "boolean":
+            return click.Option(
+                [f"{setting.option}/--no-{setting.option[2:]}", setting.field], default=None, is_flag=True, help=help
+            )
+        case "strings":
+            return click.Option([setting.option, setting.field], multiple=True, metavar="NAME", help=help)
+        case "map":
+            return click.Option([setting.option, setting.field], metavar="NAME=TEXT,…", help=help)
+        case "choice":
+            return click.Option([setting.option, setting.field], type=click.Choice(setting.choices), help=help)
+        case _:
+            metavar = "NUMBER" if setting.kind in ("integer", "number") else "TEXT"
+            return click.Option([setting.option, setting.field], metavar=metavar, help=help)
+
+
+def _serve(**flags: Any) -> None:
+    # The server's own imports take a while; whoever only asks for help does not wait for them.
+    from piproxy.server.lifecycle import serve as run  # noqa: PLC0415
+
+    sys.exit(run(flags))
+
+
+serve = click.Command(
+    "serve",
+    params=[*options()],
+    callback=_serve,
+    short_help="Serve until stopped (the default).",
+    help="""Serve until stopped. Settings come from these options, then PI_PROXY_* variables, then proxy-config.json.
+
+    \b
+    Example:
+      piproxy serve --port 8080 --model-exposure-mode scoped --scoped-providers anthropic
+    """,
+)

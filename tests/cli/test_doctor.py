@@ -1,0 +1,146 @@
+"""``piproxy doctor``."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from typing import Any
+
+import pytest
+from fakes.command import Home
+
+
+def examine(home: Home, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
+    done = home.piproxy("doctor", "--json", *arguments)
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)
+
+
+def about(findings: list[dict[str, Any]], words: str) -> dict[str, Any]:
+    """The one finding that has these words."""
+    (found,) = [finding for finding in findings if words in finding["what"]]
+    return found
+
+
+def test_empty_home_tells_what_to_do(home: Home) -> None:
+    """A new user reads how to log in, how to give a key, how to add a server and how to look around."""
+    done = home.piproxy("doctor")
+    assert done.returncode == 1
+    assert f"{home.agent} does not exist" in done.stdout
+    for step in ("/login", "export OPENAI_API_KEY=", f"{home.agent}/models.json", "piproxy --demo"):
+        assert step in done.stdout
+
+
+def test_a_key_is_enough(home: Home) -> None:
+    """With a key in the environment everything is well; the key is not printed."""
+    home.environ |= {"GROQ_API_KEY": "gsk-secret", "PI_PROXY_PORT": "0"}
+    code, findings = examine(home)
+    assert code == 0
+    assert about(findings, "groq: ")["what"].startswith("groq: api key (environment variable GROQ_API_KEY), ")
+    assert about(findings, "exposed")["level"] == "ok"
+    assert "gsk-secret" not in json.dumps(findings)
+
+
+def test_logins_are_judged(home: Home) -> None:
+    """A stored login is valid, refreshable, or has to be repeated; nothing of it is printed."""
+    now = time.time() * 1000
+    login = {"type": "oauth", "access": "at-secret", "refresh": "rt-secret", "expires": now + 3_600_000}
+    home.write(
+        "auth.json",
+        {
+            "anthropic": login,
+            "openai-codex": login | {"expires": now - 1000},
+            "xai": login | {"expires": now - 1000, "refresh": ""},
+            "groq": {"type": "api_key", "key": 7},
+            "openai": {"type": "api_key", "key": "$NOT_SET"},
+        },
+    )
+    code, findings = examine(home)
+    assert code == 1
+    assert "valid until" in about(findings, "anthropic: ")["what"]
+    assert "will be refreshed" in about(findings, "openai-codex: ")["what"]
+    assert "cannot be refreshed" in about(findings, "xai: ")["what"]
+    assert "/login" in about(findings, "xai: ")["next_step"]
+    assert "unusable: key is not a string" in about(findings, "groq: ")["what"]
+    assert about(findings, "openai: ")["level"] == "warning"
+    assert "secret" not in json.dumps(findings).replace("may hold secrets", "")
+
+
+def test_broken_files_are_named(home: Home) -> None:
+    """A file that cannot be read is an error with its line; the rest is still told."""
+    path = home.write("models.json", '{\n "providers": [}\n}')
+    home.write("proxy-config.json", {"port": "many"})
+    code, findings = examine(home, "--demo")
+    assert code == 1
+    assert about(findings, f"{path}:2")["level"] == "error"
+    assert "port" in about(findings, "proxy-config.json: port")["what"]
+    assert about(findings, "exposed")["level"] == "ok"
+
+
+def test_bad_variable_is_told(home: Home) -> None:
+    """A variable that makes a start impossible is the only finding."""
+    home.environ["PI_PROXY_PORT"] = "eighty"
+    code, findings = examine(home)
+    assert code == 1
+    assert [finding["level"] for finding in findings] == ["error"]
+    assert "PI_PROXY_PORT" in findings[0]["what"]
+
+
+def test_open_permissions_are_told(home: Home) -> None:
+    """A file with secrets that others may read comes with the command that closes it."""
+    path = home.write("auth.json", {}, mode=0o644)
+    finding = about(examine(home)[1], "open to other users")
+    assert (finding["level"], finding["next_step"]) == ("warning", f"chmod 600 {path}")
+
+
+@pytest.mark.parametrize(
+    ("age", "level", "words"), [(0, "note", "held by a running program"), (600, "note", "was left behind")]
+)
+def test_locks_are_told(home: Home, age: int, level: str, words: str) -> None:
+    """A young lock belongs to somebody, an old one to nobody."""
+    lock = home.write("auth.json", {}).with_name("auth.json.lock")
+    lock.mkdir()
+    os.utime(lock, (time.time() - age,) * 2)
+    assert about(examine(home)[1], words)["level"] == level
+
+
+def test_stuck_lock_is_an_error(home: Home) -> None:
+    """A lock that nobody can remove has to be removed by hand."""
+    lock = home.write("auth.json", {}).with_name("auth.json.lock")
+    lock.mkdir()
+    (lock / "file").touch()
+    finding = about(examine(home)[1], "is not empty")
+    assert (finding["level"], finding["next_step"]) == ("error", f"Remove {lock}.")
+
+
+def test_settings_that_expose_nothing(home: Home) -> None:
+    """A mode that hides everything is an error with its reason."""
+    home.environ |= {"GROQ_API_KEY": "x", "PI_PROXY_MODEL_EXPOSURE_MODE": "scoped"}
+    code, findings = examine(home)
+    assert code == 1
+    assert "scopedProviders is empty" in about(findings, "no model is exposed")["what"]
+
+
+def test_ids_that_collide_stop_a_start(home: Home) -> None:
+    """What would stop the server is found before."""
+    home.environ |= {"OPENAI_API_KEY": "x", "AZURE_OPENAI_API_KEY": "y", "PI_PROXY_PUBLIC_MODEL_ID_MODE": "universal"}
+    assert about(examine(home)[1], "not unique")["level"] == "error"
+
+
+def test_taken_port_is_told(home: Home) -> None:
+    """A port that something silent holds is an error; the finding names the flag."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        home.environ["PI_PROXY_PORT"] = str(taken.getsockname()[1])
+        finding = about(examine(home, "--demo")[1], "cannot listen on")
+    assert finding["level"] == "error"
+    assert "--port" in finding["next_step"]
+
+
+def test_directory_that_is_none(home: Home) -> None:
+    """A file where pi's directory should be is an error."""
+    wrong = home.path / "file"
+    wrong.touch()
+    home.environ["PI_CODING_AGENT_DIR"] = str(wrong)
+    assert about(examine(home)[1], "is not a directory")["level"] == "error"

@@ -1,0 +1,75 @@
+"""The command line as a whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes.command import Home
+
+from piproxy import __version__
+from piproxy.cli.main import COMMANDS
+
+EVERY = [
+    *COMMANDS,
+    *(f"config {name}" for name in ("show", "path", "get", "set", "unset", "reset", "schema")),
+]
+
+
+def test_version(home: Home) -> None:
+    """``--version`` prints name and version, nothing else."""
+    done = home.piproxy("--version")
+    assert (done.stdout, done.stderr, done.returncode) == (f"piproxy {__version__}\n", "", 0)
+
+
+def test_console_script_is_installed(home: Home) -> None:
+    """``piproxy`` is a program beside Python."""
+    script = Path(sys.executable).with_name("piproxy")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"piproxy {__version__}\n"
+
+
+def test_version_imports_little(home: Home) -> None:
+    """Neither the server nor the settings are imported for ``--version``."""
+    code = (
+        "import sys\nfrom piproxy.cli.main import cli\n"
+        "try: cli(['--version'])\nexcept SystemExit: pass\n"
+        "print(sorted({'trio', 'quart', 'httpx', 'hypercorn', 'pydantic', 'piproxy.settings'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["", *EVERY])
+def test_every_command_has_help_with_an_example(home: Home, command: str) -> None:
+    """``--help`` says what a command does and shows it."""
+    done = home.piproxy(*command.split(), "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: piproxy {command}".rstrip())
+    assert "Example:\n" in done.stdout
+
+
+def test_unknown_command_is_refused(home: Home) -> None:
+    """A word that is no command is wrong usage."""
+    done = home.piproxy("dance")
+    assert done.returncode == 2
+    assert "dance" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--port", "eighty"], ["serve", "--port", "99999"], ["--strictness", "some"]])
+def test_bad_flags_are_refused(home: Home, arguments: list[str]) -> None:
+    """A bad value names its flag; nothing is started and nothing is traced."""
+    done = home.piproxy(*arguments)
+    assert done.returncode == 2
+    assert arguments[-2] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_variable_is_refused(home: Home) -> None:
+    """A bad variable is named, with what is allowed."""
+    home.environ["PI_PROXY_PORT"] = "eighty"
+    done = home.piproxy()
+    assert done.returncode == 2
+    assert done.stderr == "piproxy: PI_PROXY_PORT: 'eighty' is not allowed; allowed is 0 to 65535.\n"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from piproxy import jsontext
-from piproxy.errors import PiproxyError, ProviderError, UpstreamBroken
+from piproxy.errors import ProviderError, UpstreamBroken
 from piproxy.events import Event
 from piproxy.framing.sse import MAX_FRAME, Frame, SSEReader
 from piproxy.jsontext import Json
@@ -17,7 +17,7 @@ from piproxy.providererror import complaint, provider_error
 from piproxy.redact import redact
 from piproxy.wire.openai_completions.answer import Answer
 from piproxy.wire.openai_completions.request import Notes
-from piproxy.wire.room import StreamParser, WireRequest
+from piproxy.wire.room import StreamParser, WireRequest, keeping
 
 _DOCUMENT: Final = frozenset(b'{["<')
 
@@ -30,10 +30,7 @@ def stream_parser(request: WireRequest, content_type: str) -> StreamParser:
 
 
 class CompletionsParser:
-    """Reads one answer; see :class:`piproxy.wire.room.StreamParser`.
-
-    An error that follows good deltas in the same bytes is raised by the next call, so that no text is lost.
-    """
+    """Reads one answer; see :class:`piproxy.wire.room.StreamParser`."""
 
     def __init__(self, notes: Notes) -> None:
         self.replay: Mapping[str, Json] = {}
@@ -44,30 +41,21 @@ class CompletionsParser:
         self._document: list[bytes] | None = None
         self._sniffed = False
         self._size = 0
-        self._failure: PiproxyError | None = None
         self._over = False
 
     def feed(self, data: bytes) -> Sequence[Event]:
-        self._raise_failure()
         if not self._sniffed:
             self._head += data
             data = self._sniff()
         if self._document is not None:
             self._collect(data)
             return ()
-        return self._events(self._frames(self._sse.feed(data)))
+        return _taken(self._frames(self._sse.feed(data)))
 
     def end(self) -> Sequence[Event]:
-        self._raise_failure()
         if self._over:
             return ()
-        return list(self._last() if self._document is None else self._whole(b"".join(self._document)))
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            self._over = True
-            raise failure
+        return _taken(self._last() if self._document is None else self._whole(b"".join(self._document)))
 
     def _sniff(self) -> bytes:
         """Decide by the first byte that is not white space; returns what is to be read now."""
@@ -89,18 +77,6 @@ class CompletionsParser:
             raise UpstreamBroken(f"The provider sent a document of more than {MAX_FRAME} bytes.")
         if self._document is not None:
             self._document.append(data)
-
-    def _events(self, events: Iterator[Event]) -> Sequence[Event]:
-        """Take events until an error; it is raised now if nothing came before it."""
-        taken: list[Event] = []
-        try:
-            for event in events:
-                taken.append(event)  # noqa: PERF402 - what came before an error is kept
-        except PiproxyError as error:
-            self._failure = error
-        if not taken:
-            self._raise_failure()
-        return taken
 
     def _frames(self, frames: Sequence[Frame]) -> Iterator[Event]:
         for frame in frames:
@@ -173,3 +149,12 @@ class CompletionsParser:
             raise UpstreamBroken("The provider answered with JSON that is no completion.")
         yield from events
         yield from self._finish()
+
+
+def _taken(events: Iterator[Event]) -> Sequence[Event]:
+    """All events; an error takes those before it along."""
+    taken: list[Event] = []
+    with keeping(taken):
+        for event in events:
+            taken.append(event)  # noqa: PERF402 - a comprehension would lose them
+    return taken

@@ -44,19 +44,34 @@ class Message:
 
 
 class EventStreamReader:
-    """Bytes in, messages out. Raises :class:`UpstreamBroken` for a wrong checksum, length or header."""
+    """Bytes in, messages out. Raises :class:`UpstreamBroken` for a wrong checksum, length or header.
+
+    Messages before a damaged one in the same bytes are given first; the next call raises.
+    """
 
     def __init__(self, max_message: int = MAX_MESSAGE) -> None:
         self._max = max_message
         self._buffer = bytearray()
         self._total = 0  # of the message at the front; 0 while its prelude is not known
         self._headers = 0
+        self._damage: UpstreamBroken | None = None
 
     def feed(self, data: bytes) -> list[Message]:
         """Messages that became complete."""
+        if self._damage is not None:
+            raise self._damage
+        messages: list[Message] = []
+        try:
+            self._read(data, messages)
+        except UpstreamBroken as damage:
+            if not messages:
+                raise
+            self._damage = damage
+        return messages
+
+    def _read(self, data: bytes, messages: list[Message]) -> None:
         buffer = self._buffer
         buffer += data
-        messages: list[Message] = []
         at = 0
         while len(buffer) - at >= _PRELUDE.size:
             if not self._total:
@@ -67,10 +82,11 @@ class EventStreamReader:
             at += self._total
             self._total = 0
         del buffer[:at]
-        return messages
 
     def end(self) -> None:
         """The connection ended; raises :class:`UpstreamBroken` inside a message."""
+        if self._damage is not None:
+            raise self._damage
         if self._buffer:
             raise UpstreamBroken("The provider's event stream ended inside a message.")
 

@@ -462,6 +462,14 @@ def test_unknown_fields_can_be_passed_on() -> None:
     assert asked.chat.given == ()
 
 
+@pytest.mark.parametrize("strictness", ["warn", "pass"])
+@pytest.mark.parametrize("name", ["a\r\nset-cookie: x", "a,b", "é", "", "x" * 65, " a"])
+def test_a_name_that_no_header_could_carry_is_never_ignored(name: str, strictness: Strictness) -> None:
+    """Names of dropped fields go into a response header, so odd ones, or too many, are refused at any strictness."""
+    assert _refusal(_body(**{name: 1}), strictness).status == 422
+    assert _refusal(_body(**{f"x{number}": 1 for number in range(51)}), strictness).status == 422
+
+
 def test_moderation_is_a_field_that_only_openai_has() -> None:
     """Refused with a hint; softened by ``strictness`` like an unknown field."""
     error = _refusal(_body(moderation={"model": "omni"}))

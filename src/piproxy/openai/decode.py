@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NoReturn, TypeAlias
@@ -22,6 +23,11 @@ Strictness: TypeAlias = Literal["strict", "warn", "pass"]
 
 MAX_DEPTH: Final = 200
 """Levels of nesting in a body; deeper ones could not be written again."""
+
+MAX_UNKNOWN: Final = 50
+"""Unknown fields that a request may have, however lenient we are: their names go into a response header."""
+
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{1,64}")
 
 _PLUMBING: Final = frozenset(("model", "messages", "stream", "stream_options", "usage"))
 """Fields that are not listed in :attr:`~piproxy.chat.Chat.given`: every API has them."""
@@ -60,7 +66,7 @@ def decode(body: bytes, *, strictness: Strictness = "strict", remote_images: boo
             raise _refused(field, value)
         else:
             meaningful[name] = value
-    if extra and strictness == "strict":
+    if extra and (strictness == "strict" or len(extra) > MAX_UNKNOWN or not all(map(_PLAIN_NAME.fullmatch, extra))):
         raise _unknown(extra)
     try:
         request = schema.Request.model_validate(given)

@@ -76,7 +76,7 @@ _TABLE: Final = (
     Field("top_p", "FFFSFTTTS", "0 to 1; skipped where a model forbids it"),
     Field("max_completion_tokens", "TTTSTTTTT", "wins over `max_tokens`"),
     Field("max_tokens", "TTTSTTTTT"),
-    Field("stop", "FTTTFTTTS", "string or array of any length, byte for byte; the Responses APIs have none, so the text is cut here", ("", [])),
+    Field("stop", "FTTTFTTTS", "string or array of any length, byte for byte; emulated where the API has none", ("", [])),
     Field("seed", "FSSSTSTSS"),
     Field("frequency_penalty", "FSSSFSSSS", "", (0, 0.0)),
     Field("presence_penalty", "FSSSFSSSS", "", (0, 0.0)),

@@ -5,6 +5,7 @@ Gateways answer other shapes, HTML included; :mod:`piproxy.providererror` reads 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,6 +21,9 @@ _BY_TYPE: Final[Mapping[str, Kind]] = {
 }
 """Types that mean the same whatever the HTTP status around them."""
 
+_NO_MONEY: Final = re.compile(r"credit balance|spend(ing)? limit|usage limits", re.IGNORECASE)
+"""Anthropic says so with status 400 and ``invalid_request_error``."""
+
 
 def parse_failure(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """An answer that is not 2xx."""
@@ -34,5 +38,6 @@ def stream_failure(event: Json) -> ProviderError:
 
 
 def _kind(status: int | None, said: Complaint) -> Kind | None:
-    meaning = classify(status, said)
-    return _BY_TYPE.get(said.type or "") if meaning in ("server", "invalid") else None
+    if classify(status, said) not in ("server", "invalid"):
+        return None
+    return "quota" if _NO_MONEY.search(said.message) else _BY_TYPE.get(said.type or "")

@@ -39,11 +39,8 @@ def recalled(message: AssistantMessage, remembered: Mapping[str, Json], model: s
 
     ``None`` if nothing is known, or the client changed the text or the calls, or another model wrote it.
     """
-    known = next((remembered[call.id] for call in message.tool_calls if call.id in remembered), None)
-    if not isinstance(known, dict) or known.get("model") != model:
-        return None
-    blocks = known.get("blocks")
-    if not isinstance(blocks, list):
+    blocks = _remembered(message, remembered, model)
+    if blocks is None:
         return None
     text = "".join(block["text"] for block in blocks if block["type"] == "text")
     ids = [block["id"] for block in blocks if block["type"] == "tool_use"]
@@ -54,10 +51,18 @@ def recalled(message: AssistantMessage, remembered: Mapping[str, Json], model: s
 
 def thinking_of(message: AssistantMessage, remembered: Mapping[str, Json], model: str) -> list[Block]:
     """The thinking that stood before a message's words and calls, when its exact layout is not known."""
-    known = next((remembered[call.id] for call in message.tool_calls if call.id in remembered), None)
-    if isinstance(known, dict) and known.get("model") == model:
-        return [block for block in known["blocks"] if block["type"] in ("thinking", "redacted_thinking")]
+    blocks = _remembered(message, remembered, model)
+    if blocks is not None:
+        return [block for block in blocks if block["type"] in ("thinking", "redacted_thinking")]
     return _from_details(message.reasoning_details, model)
+
+
+def _remembered(message: AssistantMessage, remembered: Mapping[str, Json], model: str) -> list[Block] | None:
+    known = next((remembered[call.id] for call in message.tool_calls if call.id in remembered), None)
+    if not isinstance(known, dict) or known.get("model") != model or not isinstance(known.get("blocks"), list):
+        return None
+    blocks: list[Block] = known["blocks"]
+    return blocks
 
 
 def _from_details(details: Json, model: str) -> list[Block]:

@@ -1,0 +1,187 @@
+"""JSON schemas for Anthropic."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from piproxy.wire.anthropic_messages.schemas import (
+    input_schema,
+    output_schema,
+    qualifies_for_strict,
+    recursive,
+    union_parameters,
+)
+
+STRING = {"type": "string"}
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+NASTY: list[Any] = [
+    {"type": "object", "properties": {"a": {"oneOf": [STRING, {"type": "null"}]}}, "title": "T", "default": {}},
+    {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"enum": [1, 2, 3]}}},
+    {"type": "object", "additionalProperties": {"type": "integer"}, "properties": {}},
+    {"type": "object", "properties": {"type": STRING, "properties": {"type": "object"}, "$ref": STRING}},
+    {"type": "object", "properties": {}, "patternProperties": {"^x": STRING}, "not": {"required": ["z"]}},
+    {"type": "object", "properties": {"a": {}, "b": True, "c": {"type": ["string", "null"], "minLength": 3}}},
+]
+
+
+@pytest.mark.parametrize("schema", NASTY)
+def test_tool_schemas_go_through(schema: dict[str, Any]) -> None:
+    """An object schema is sent exactly as it is, whatever is in it."""
+    before = copy.deepcopy(schema)
+    assert input_schema(schema) == before
+    assert schema == before
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        (None, {"type": "object", "properties": {}}),
+        (True, {"type": "object", "properties": {}}),
+        ({}, {"type": "object", "properties": {}}),
+        ({"type": ["object", "null"], "properties": {"a": {}}}, {"type": "object", "properties": {"a": {}}}),
+        ({"anyOf": [STRING], "description": "d"}, {"type": "object", "description": "d", "properties": {}}),
+        (
+            {"oneOf": [], "allOf": [], "properties": {"a": {"anyOf": [STRING]}}, "required": ["a"]},
+            {"type": "object", "properties": {"a": {"anyOf": [STRING]}}, "required": ["a"]},
+        ),
+    ],
+)
+def test_only_the_root_is_forced(schema: Any, sent: dict[str, Any]) -> None:
+    """The root must be an object without combinators; nothing below it changes."""
+    assert input_schema(schema) == sent
+
+
+@pytest.mark.parametrize(
+    ("schema", "qualifies"),
+    [
+        (closed(), True),
+        (closed(a=STRING, b={"type": "array", "items": closed(c={"enum": [1, 2]}), "minItems": 1}), True),
+        (closed(a={"anyOf": [STRING, {"type": "null"}]}), True),
+        (closed(a={"type": "string", "format": "date-time"}), True),
+        (closed(minimum=STRING, format=STRING), True),
+        (closed(a={"const": {"minimum": 3}}), True),
+        (None, False),
+        ({"type": "array", "items": STRING}, False),
+        ({**closed(a=STRING), "additionalProperties": True}, False),
+        ({**closed(a=STRING), "required": []}, False),
+        ({**closed(a=STRING), "required": None}, False),
+        ({**closed(a=STRING), "anyOf": []}, False),
+        (closed(a={"type": "object", "properties": {}}), False),
+        (closed(a={"type": ["object", "null"], "properties": {}}), False),
+        (closed(a={"type": "integer", "minimum": 1}), False),
+        (closed(a={"type": "string", "maxLength": 1}), False),
+        (closed(a={"type": "string", "format": "color"}), False),
+        (closed(a={"type": "array", "items": STRING, "minItems": 2}), False),
+        (closed(a={"oneOf": [STRING]}), False),
+        ({**closed(a={"$ref": "#/$defs/x"}), "$defs": {"x": STRING}}, False),
+    ],
+)
+def test_strict_is_checked(schema: Any, qualifies: bool) -> None:
+    """Only a schema that Anthropic compiles as it stands is strict; values of ``const`` and names of properties are no
+    keywords."""
+    assert qualifies_for_strict(schema) is qualifies
+
+
+def test_unions_are_counted() -> None:
+    """Nullable and ``anyOf`` parameters count against Anthropic's limit."""
+    assert union_parameters(closed(a={"type": ["string", "null"]}, b={"anyOf": [STRING]}, c=STRING)) == 2
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        (True, True),
+        (
+            {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "properties": {"a": STRING}},
+            {"type": "object", "properties": {"a": STRING}, "additionalProperties": False},
+        ),
+        (
+            closed(a={"type": "array", "items": closed(b=STRING)}),
+            closed(a={"type": "array", "items": closed(b=STRING)}),
+        ),
+        ({"oneOf": [STRING, {"type": "null"}]}, {"anyOf": [STRING, {"type": "null"}]}),
+        (
+            {"allOf": [{"type": "object"}]},
+            {"allOf": [{"type": "object", "properties": {}, "additionalProperties": False}]},
+        ),
+        ({"type": "string", "enum": ["a", "b"]}, {"type": "string", "enum": ["a", "b"]}),
+        ({"const": 3}, {"const": 3}),
+        ({"type": "string", "format": "uuid"}, {"type": "string", "format": "uuid"}),
+        ({"type": "string", "format": "color"}, {"type": "string", "description": "{format: color}"}),
+        (
+            {"type": "integer", "minimum": 1, "maximum": 10, "description": "A number"},
+            {"type": "integer", "description": "A number\n\n{minimum: 1, maximum: 10}"},
+        ),
+        ({"type": "array", "items": STRING, "minItems": 1}, {"type": "array", "items": STRING, "minItems": 1}),
+        (
+            {"type": "array", "items": STRING, "minItems": 2, "uniqueItems": True},
+            {"type": "array", "items": STRING, "description": "{minItems: 2, uniqueItems: true}"},
+        ),
+        (
+            {"type": "object", "properties": {}, "additionalProperties": {"type": "integer"}},
+            {
+                "type": "object",
+                "properties": {},
+                "additionalProperties": False,
+                "description": '{additionalProperties: {"type":"integer"}}',
+            },
+        ),
+        (
+            {"type": "object", "properties": {}, "additionalProperties": True, "title": "T"},
+            {"type": "object", "properties": {}, "additionalProperties": False, "title": "T"},
+        ),
+        ({"properties": {"a": STRING}}, {"type": "object", "properties": {"a": STRING}, "additionalProperties": False}),
+        ({"items": STRING}, {"type": "array", "items": STRING}),
+        ({}, {}),
+        ({"$ref": "#/$defs/x", "description": "d"}, {"$ref": "#/$defs/x"}),
+        (
+            {"$defs": {"x": {"type": "object", "properties": {}}}, "$ref": "#/$defs/x"},
+            {"$defs": {"x": {"type": "object", "properties": {}, "additionalProperties": False}}, "$ref": "#/$defs/x"},
+        ),
+        ({"type": ["string", "null"], "maxLength": 3}, {"type": ["string", "null"], "description": "{maxLength: 3}"}),
+        (
+            {"type": ["object", "null"], "properties": {"a": STRING}, "required": ["a"]},
+            {"type": ["object", "null"], "properties": {"a": STRING}, "required": ["a"], "additionalProperties": False},
+        ),
+    ],
+)
+def test_output_schemas_are_closed(schema: Any, sent: Any) -> None:
+    """Objects are closed, ``oneOf`` becomes ``anyOf``, and what cannot be compiled is told in the description."""
+    before = copy.deepcopy(schema)
+    assert output_schema(schema) == sent
+    assert schema == before
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_recursive"),
+    [
+        (closed(a=STRING), False),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": STRING}}, False),
+        (
+            {
+                "$ref": "#/$defs/a",
+                "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"items": {"$ref": "#/$defs/a"}}},
+            },
+            True,
+        ),
+        ({"definitions": {"a": {"properties": {"n": {"$ref": "#/definitions/a"}}}}}, True),
+        ({"type": "object", "properties": {"child": {"$ref": "#"}}}, True),
+        (True, False),
+    ],
+)
+def test_recursion_is_seen(schema: Any, is_recursive: bool) -> None:
+    """Anthropic compiles no schema that needs itself."""
+    assert recursive(schema) is is_recursive

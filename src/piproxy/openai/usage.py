@@ -16,13 +16,15 @@ def usage_object(usage: Usage, cost: float | None) -> dict[str, Json]:
     prompt_details = {**_numbers(details.get("prompt")), "cached_tokens": usage.cache_read}
     if usage.cache_write:
         prompt_details["cache_write_tokens"] = usage.cache_write
-    made = {
+    made: dict[str, Json] = {
         "prompt_tokens": prompt,
         "completion_tokens": usage.output,
         "total_tokens": total,
         "prompt_tokens_details": prompt_details,
         "completion_tokens_details": {**_numbers(details.get("completion")), "reasoning_tokens": usage.reasoning},
     }
+    if usage.estimated:
+        made["estimated"] = True
     return made if cost is None else {**made, "cost": cost}
 
 

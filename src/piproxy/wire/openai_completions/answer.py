@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from piproxy import budget
 from piproxy.errors import PiproxyError, ProviderError, UpstreamBroken
 from piproxy.events import (
     Event,
@@ -14,6 +15,9 @@ from piproxy.events import (
     RefusalDelta,
     Started,
     TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
 )
 from piproxy.jsontext import Json
 from piproxy.providererror import complaint_in, provider_error
@@ -40,7 +44,7 @@ class Answer:
         self._details: list[dict[str, Json]] = []
         self._reasoned: list[str] = []
         self._named_reasoning = False
-        self._said_something = False
+        self._said = 0
 
     @property
     def finished(self) -> bool:
@@ -72,15 +76,12 @@ class Answer:
     def end(self) -> Iterator[Event]:
         """The answer is complete: opaque thinking, usage and the finish."""
         self._calls.check()
-        if self._notes.silent_overflow and self._reason == "length" and not self._said_something:
+        if self._notes.silent_overflow and self._reason == "length" and not self._said:
             raise finish.overflow()
         yield from self._start()
         if self._details:
             yield ReasoningOpaque(self._details)
-        counted = self._usage or self._side_usage
-        usage = usage_of(counted, dollars=self._notes.openrouter) if counted else None
-        if usage is not None:
-            yield usage
+        yield self._used()
         yield finish.finish(self._reason, calls=len(self._calls) > 0)
 
     @property
@@ -114,6 +115,20 @@ class Answer:
         if isinstance(groq, Mapping) and isinstance(groq.get("usage"), Mapping):
             self._side_usage = groq["usage"]
 
+    def _used(self) -> Usage:
+        """The provider's numbers, else an estimate: whoever asks for usage waits for it."""
+        counted = self._usage or self._side_usage
+        usage = usage_of(counted, dollars=self._notes.openrouter) if counted else None
+        if usage is not None:
+            return usage
+        prompt = budget.prompt_chars(self._notes.prompt) if self._notes.prompt is not None else 0
+        return Usage(
+            input=budget.estimate(prompt),
+            output=budget.estimate(self._said),
+            reasoning=budget.estimate(sum(map(len, self._reasoned))),
+            estimated=True,
+        )
+
     def _start(self) -> Iterator[Event]:
         if not self._started:
             self._started = True
@@ -127,7 +142,7 @@ class Answer:
         delta = next((choice[place] for place in places if isinstance(choice.get(place), Mapping)), None)
         if delta is not None:
             for event in self._delta(delta):
-                self._said_something = True
+                self._said += _length(event)
                 yield event
         logprobs = choice.get("logprobs")
         if logprobs and self._notes.logprobs:
@@ -168,6 +183,19 @@ class Answer:
         if text:
             self._reasoned.append(text)
             yield ReasoningDelta(text)
+
+
+def _length(event: Event) -> int:
+    """Characters that an event brings."""
+    match event:
+        case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
+            return len(text)
+        case ToolCallStart():
+            return len(event.name)
+        case ToolCallDelta():
+            return len(event.arguments)
+        case _:
+            return 0
 
 
 def _fault(chunk: Json) -> PiproxyError | None:

@@ -35,6 +35,8 @@ class Notes:
     """``usage.cost`` is in US dollars."""
     silent_overflow: bool = False
     """A full context window shows as ``length`` without any output."""
+    prompt: Chat | None = None
+    """To estimate the usage of an upstream that counts nothing."""
 
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
@@ -63,6 +65,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
             logprobs=chat.logprobs,
             openrouter=compat.has("openrouter"),
             silent_overflow=compat.has("xiaomi"),
+            prompt=chat,
         ),
     )
 

@@ -148,6 +148,7 @@ def test_null_means_absent() -> None:
         {"tools": [], "tool_choice": "none", "parallel_tool_calls": True},
         {"tool_choice": "none"},
         {"response_format": {"type": "text"}},
+        {"response_format": {"type": "text", "json_schema": None}},
         {"stop": []},
         {"stop": ""},
         {"stop": [""]},

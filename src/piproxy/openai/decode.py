@@ -173,6 +173,9 @@ def _chat(
     effort = _effort(request)
     if effort is None:
         unused.add("reasoning")
+    response_format = _response_format(request.response_format)
+    if response_format is None:
+        unused.add("response_format")
     return chat.Chat(
         model=request.model,
         messages=messages(request.messages, remote_images=remote_images),
@@ -181,7 +184,7 @@ def _chat(
         tools=offered,
         tool_choice=choice,
         parallel_tool_calls=request.parallel_tool_calls if offered else None,
-        response_format=_response_format(request.response_format),
+        response_format=response_format,
         max_tokens=maximum,
         temperature=request.temperature,
         top_p=request.top_p,

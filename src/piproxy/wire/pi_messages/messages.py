@@ -80,10 +80,9 @@ def _assistant(message: AssistantMessage, model: Model, kept: Mapping[str, Json]
         signed = True
     else:
         thinking = replay.thinking_of(message, model.canonical_id)
-        content = [*thinking, *_parts(message.content), *calls.values()]
+        refusal = [{"type": "text", "text": message.refusal}] if message.refusal else []
+        content = [*thinking, *_parts(message.content), *refusal, *calls.values()]
         signed = bool(thinking)
-        if message.refusal:
-            content.append({"type": "text", "text": message.refusal})
     api, provider, name = (model.api, model.provider, model.id) if signed else _ANOTHER
     return {
         "role": "assistant",

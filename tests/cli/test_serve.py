@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.request import Request, urlopen
 
 import pytest
 from fakes.command import Home
+from fakes.readme import port_of
 
 from piproxy.wire.demo import MODELS
-
-
-@contextmanager
-def serving(home: Home, *arguments: str) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
-    """The first line, the base URL in it, and the process."""
-    command = [sys.executable, "-m", "piproxy", *arguments]
-    with subprocess.Popen(
-        command,
-        env=dict(home.environment()),
-        cwd=home.path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            found = re.search(r"http://\S+/v1", line)
-            assert found, line + (process.stderr.read() if process.stderr else "")
-            yield line, found[0], process
-        finally:
-            process.kill()
 
 
 @pytest.mark.parametrize("command", [[], ["serve"]])
 def test_demo_is_served(home: Home, command: list[str]) -> None:
     """With and without its name the command says where it listens and what it exposes, answers, and stops at once."""
-    with serving(home, *command, "--demo", "--port", "0") as (line, url, process):
+    with home.serving(*command, "--demo") as (line, process):
+        url = f"http://127.0.0.1:{port_of(line)}/v1"
         assert f"and exposes {len(MODELS)} models." in line
         body = json.dumps({"model": "demo/echo", "messages": [{"role": "user", "content": "Hi!"}]}).encode()
         with urlopen(Request(f"{url}/chat/completions", body, {"content-type": "application/json"})) as answer:
@@ -56,7 +30,7 @@ def test_demo_is_served(home: Home, command: list[str]) -> None:
 
 def test_nothing_to_expose_is_said(home: Home) -> None:
     """Without any credential the server starts, and says why it has no models."""
-    with serving(home, "--port", "0") as (line, _, process):
+    with home.serving() as (line, process):
         assert "exposes 0 models." in line
         assert process.stdout is not None
         assert "no provider has a usable credential" in process.stdout.readline()

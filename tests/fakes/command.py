@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from fakes.readme import serving
 
 KEEP = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "VIRTUAL_ENV")
 
@@ -50,3 +53,9 @@ class Home:
             timeout=60,
             check=False,
         )
+
+    @contextmanager
+    def serving(self, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+        """A running proxy on a free port: its first line and its process."""
+        with serving([sys.executable, "-m", "piproxy", *arguments], self.environment()) as running:
+            yield running

@@ -140,6 +140,18 @@ def test_schema_error_names_the_path(document: object, lines: list[str], tmp_pat
     assert problem.reason == "\n".join(["Invalid models.json schema:", *(f"  - {line}" for line in lines)])
 
 
+def test_schema_error_names_the_line(tmp_path: Path) -> None:
+    """The place of the first fault, counted with the comments."""
+    text = '{ // mine\n"providers": {\n"a": {"baseUrl": "x"},\n"b": {"models": [\n{"id": "m",\n"name": ""}]}}}'
+    (problem,) = load(text, tmp_path).problems
+    assert (problem.line, str(problem).partition(": ")[0]) == (6, f"{tmp_path / 'models.json'}:6")
+
+
+def test_providers_know_their_line(tmp_path: Path) -> None:
+    """For messages about one of them."""
+    assert [one.line for one in load(EXAMPLE, tmp_path).providers.values()] == [4, 8, 9, 10]
+
+
 def test_override_may_change_part_of_the_cost(tmp_path: Path) -> None:
     """What is required in a definition is optional in an override."""
     document = {"providers": {"a": {"modelOverrides": {"m": {"cost": {"input": 1}}}}}}

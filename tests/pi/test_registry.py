@@ -119,6 +119,7 @@ def test_one_bad_provider_is_dropped_alone(tmp_path: Path) -> None:
     view = PiDirectory(tmp_path).models({"providers": entries}).registry({"OPENAI_API_KEY": "k"}).view()
     assert Counter(m.provider for m in view.available()) == {"openai": 44, "corp": 1}
     assert [problem.reason.partition(":")[0] for problem in view.problems] == ['Provider "openai"', 'Provider "none"']
+    assert [problem.line for problem in view.problems] == [1, 1]
 
 
 def test_malformed_auth_hides_nothing_else(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from piproxy.settings import BY_KEY, SCHEMA
+from piproxy.settings import BY_KEY, SCHEMA, Value
 from piproxy.settings.describe import allowed, help_text, json_schema, shown, table
 
 
@@ -42,7 +42,8 @@ def test_help_of_a_flag() -> None:
 
 def test_values_for_people() -> None:
     """Empty things read as none."""
-    assert [shown(value) for value in (True, (), ("a", "b"), "", 4141, 0.5, {"a": "b", "c": False}, {})] == [
+    values: list[Value] = [True, (), ("a", "b"), "", 4141, 0.5, {"a": "b", "c": False}, {}]
+    assert [shown(value) for value in values] == [
         "true",
         "none",
         "a, b",

@@ -88,9 +88,9 @@ def _modalities(value: Json) -> tuple[str, ...]:
 
 
 def _number(value: Json) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return 0.0
-    return float(value)
+    if type(value) is int:
+        return float(value)
+    return value if type(value) is float and math.isfinite(value) else 0.0
 
 
 def _size(value: Json, default: int) -> int:

@@ -5,6 +5,7 @@ Keys and header values stay as written (config values, :mod:`piproxy.pi.values`)
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Final
 from piproxy.jsontext import Json
 from piproxy.pi import jsonfile
 from piproxy.pi.jsonfile import Fingerprint, UnreadableFile
+from piproxy.pi.locate import Lines
 from piproxy.pi.models_shape import faults
 from piproxy.pi.problem import Problem
 
@@ -25,6 +27,8 @@ class ProviderConfig:
     """One provider of models.json."""
 
     id: str
+    line: int | None = None
+    """Where the entry begins in the file."""
     name: str | None = None
     base_url: str | None = None
     api: str | None = None
@@ -74,20 +78,35 @@ def read(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> ModelsFi
         return ModelsFile(problems=(problem,), fingerprint=mark)
     if document.fingerprint is None:
         return ModelsFile()
+    places = _places(path, document.value)
     found = faults(document.value)
     if found:
         lines = [f"  - {'.'.join(where) or 'root'}: {what}" for where, what in found[:_MOST_FAULTS]]
         reason = "\n".join(["Invalid models.json schema:", *lines])
-        return ModelsFile(problems=(Problem(path, reason),), fingerprint=document.fingerprint)
-    providers = {id: _provider(id, entry) for id, entry in document.value["providers"].items()}  # noqa: A001
+        problem = Problem(path, reason, places.of(found[0][0]))
+        return ModelsFile(problems=(problem,), fingerprint=document.fingerprint)
+    providers = {
+        id: _provider(id, entry, places.of(("providers", id)))
+        for id, entry in document.value["providers"].items()  # noqa: A001
+    }
     return ModelsFile(providers, (), document.fingerprint)
 
 
-def _provider(id: str, entry: Mapping[str, Json]) -> ProviderConfig:
+def _places(path: Path, value: Json) -> Lines:
+    """Where things stand in the file; nowhere, if it is not the text that ``value`` came from any more."""
+    try:
+        text = jsonfile.without_comments(path.read_text(encoding="utf-8-sig", errors="replace"))
+        return Lines(text if json.loads(text) == value else "")
+    except (OSError, ValueError):
+        return Lines("")
+
+
+def _provider(id: str, entry: Mapping[str, Json], line: int | None) -> ProviderConfig:
     overrides = entry.get("modelOverrides", {})
     meaningful = ("baseUrl", "headers", "compat", "apiKey", "oauth", "authHeader")
     return ProviderConfig(
         id=id,
+        line=line,
         name=entry.get("name"),
         base_url=entry.get("baseUrl"),
         api=entry.get("api"),

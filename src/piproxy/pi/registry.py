@@ -259,10 +259,13 @@ class Registry:
             config = configs.get(provider)
             entry = find_entry(auth.entries, provider)
             base = _baseline(provider, config, entry[1] if entry else None, catalog, store)
+            if config is None:
+                models += base
+                continue
             try:
-                models += compose(base, config) if config else base
+                models += compose(base, config)
             except BadProvider as exc:
-                found.append(Problem(self.directory.models, f'Provider "{provider}": {exc}'))
+                found.append(Problem(self.directory.models, f'Provider "{provider}": {exc}', config.line))
                 models += base
                 del configs[provider]
         spoken = [model for model in models if model.api in self._apis]

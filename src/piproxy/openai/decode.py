@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NoReturn, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from pydantic import ValidationError
 
-from piproxy import chat, jsontext, thinking
+from piproxy import chat, thinking
 from piproxy.errors import InvalidRequest, UnsupportedParameter
 from piproxy.jsontext import Json
 from piproxy.openai import faults, schema
+from piproxy.openai.body import parse_body
 from piproxy.openai.fields import FIELDS, Field
 from piproxy.openai.messages import messages
 from piproxy.openai.tools import check_schema, tool_choice, tools
 
 Strictness: TypeAlias = Literal["strict", "warn", "pass"]
-
-MAX_DEPTH: Final = 200
-"""Levels of nesting in a body; deeper ones could not be written again."""
 
 MAX_UNKNOWN: Final = 50
 """Unknown fields that a request may have, however lenient we are: their names go into a response header."""
@@ -47,7 +43,7 @@ def decode(body: bytes, *, strictness: Strictness = "strict", remote_images: boo
     Unknown fields are refused (``strict``), left out and named (``warn``), or kept in ``Chat.extra`` (``pass``).
     Raises :class:`InvalidRequest` and :class:`UnsupportedParameter`, both with the path in ``param``.
     """
-    given = {name: value for name, value in _parse(body).items() if value is not None}
+    given = {name: value for name, value in parse_body(body).items() if value is not None}
     if "messages" not in given and "input" in given:
         raise InvalidRequest(
             "This is the body of a Responses request; '/v1/chat/completions' takes 'messages' instead of 'input'.",
@@ -78,59 +74,6 @@ def decode(body: bytes, *, strictness: Strictness = "strict", remote_images: boo
     kept = extra if strictness == "pass" else {}
     named = tuple(name for name in meaningful if name not in _PLUMBING)
     return Decoded(_chat(request, meaningful, named, kept, remote_images=remote_images), ignored)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-_JSON: Final = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
-
-
-def _parse(body: bytes) -> dict[str, Json]:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidRequest("The request body is not valid UTF-8.", code="invalid_json") from None
-    try:
-        value = _JSON.decode(text)
-    except ValueError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
-    except RecursionError:
-        raise _too_deep() from None
-    if not isinstance(value, dict):
-        raise InvalidRequest(
-            f"The request body must be a JSON object, but it is {faults.json_type(value)}.", code="invalid_type"
-        )
-    _check_depth(value)
-    if b"\\ud" in body or b"\\uD" in body:
-        return {jsontext.without_surrogates(name): jsontext.without_surrogates(item) for name, item in value.items()}
-    return value
-
-
-def _check_depth(root: Json) -> None:
-    level = [root]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if type(node) is dict else node)
-            if type(child) is dict or type(child) is list
-        ]
-        if not level:
-            return
-    raise _too_deep()
-
-
-def _too_deep() -> InvalidRequest:
-    return InvalidRequest(f"The request body is nested more than {MAX_DEPTH} levels deep.", code="invalid_json")
 
 
 def _refused(field: Field, value: Json) -> Exception:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import trio
+from fakes.fetcher import Asked, ScriptedFetcher, ok
+from fakes.fetcher import answer as reply
+
+from piproxy.pi.auth_entry import OAuthEntry
 from piproxy.pi.auth_file import AuthFile
 from piproxy.pi.lock import DirectoryLock
+from piproxy.pi.login import Login
+from piproxy.upstream.http import Fetched
+from piproxy.upstream.oauth.refresh import Refresher
 
 
 def run_together(work: Sequence[tuple[Callable[..., None], tuple[Any, ...]]]) -> list[int | None]:
@@ -36,3 +46,34 @@ def count_entry(path: Path, key: str, times: int) -> None:
     file = AuthFile(path)
     for _ in range(times):
         file.update(key, lambda entry: {**entry, "expires": entry["expires"] + 1})
+
+
+def refresh_once(path: Path, endpoint: Path, die: bool) -> None:
+    """Refresh the login in ``path`` against a token endpoint that is a directory: each refresh token works once.
+
+    ``die``: the process ends the moment the endpoint has answered, before anything can be written.
+    """
+
+    def answer(request: Asked) -> Fetched:
+        spent = request.json["refresh_token"]
+        try:
+            (endpoint / spent).mkdir()
+        except FileExistsError:
+            return reply(400, {"error": "invalid_grant"})
+        if die:
+            os._exit(7)
+        number = int(spent.removeprefix("r")) + 1
+        return ok({"refresh_token": f"r{number}", "access_token": f"a{number}", "expires_in": 7200})
+
+    async def main() -> None:
+        auth = AuthFile(path)
+        entry = auth.snapshot().entry("anthropic")
+        assert isinstance(entry, OAuthEntry)
+        login = Login(provider="anthropic", kind="oauth", entry=entry, flow="anthropic")
+        async with trio.open_nursery() as nursery:
+            http = ScriptedFetcher([0.2, answer])
+            refresher = Refresher(http=http, auth=auth, environ={}, nursery=nursery, clock=time.time)
+            fresh = await refresher.fresh(login)
+            assert fresh.access == "a2"
+
+    trio.run(main)

@@ -141,3 +141,14 @@ def test_an_end_inside_a_message_is_an_error() -> None:
     assert reader.feed(message(b"a") + message(b"b")[:-1])[0].payload == b"a"
     with pytest.raises(UpstreamBroken, match="ended inside"):
         reader.end()
+
+
+def test_messages_before_a_damaged_one_are_given_first() -> None:
+    """What arrived whole is not lost, and the damage is told by the next call, whichever it is."""
+    raw = message(b"a") + message(b"b")[:-1] + b"\x00"
+    reader = EventStreamReader()
+    assert [got.payload for got in reader.feed(raw)] == [b"a"]
+    with pytest.raises(UpstreamBroken, match="checksum"):
+        reader.feed(b"")
+    with pytest.raises(UpstreamBroken, match="checksum"):
+        reader.end()

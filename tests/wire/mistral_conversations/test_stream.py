@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -291,3 +292,36 @@ def test_nothing_is_read_behind_the_end() -> None:
     assert parser.feed(b"nonsense") == []
     assert parser.end() == []
     assert parser.replay == {}
+
+
+EVERYTHING: tuple[Frame, ...] = (
+    chunk(
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}]}, {"type": "text", "text": "b"}]}
+    ),
+    calls(piece(0, "a", "f", "{"), piece(None, "b", "g", {"a": 1})),
+    calls(piece(0, None, "", "}")),
+    chunk({"content": "c"}, "tool_calls", usage={"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 1}}),
+)
+
+
+def damaged(value: Any, bad: Any) -> list[Any]:
+    """The value with one part after the other replaced."""
+    versions = [bad]
+    if isinstance(value, dict):
+        versions += [{**value, key: other} for key, part in value.items() for other in damaged(part, bad)]
+    if isinstance(value, list):
+        versions += [
+            [*value[:at], other, *value[at + 1 :]] for at, part in enumerate(value) for other in damaged(part, bad)
+        ]
+    return versions
+
+
+@pytest.mark.parametrize("bad", [None, True, 7, -1, 1.5, "", "x", [], [1], [[]], {}, {"a": 1}, {"type": []}], ids=repr)
+def test_no_value_in_any_place_breaks_the_parser(bad: Any) -> None:
+    """Whatever a provider writes where, the parser gives events or an error of the provider's."""
+    for at, frame in enumerate(EVERYTHING):
+        for version in damaged(frame, bad):
+            with suppress(UpstreamError):
+                read(sse((*EVERYTHING[:at], version, *EVERYTHING[at + 1 :])))
+            with suppress(UpstreamError):
+                read(json.dumps(version).encode())

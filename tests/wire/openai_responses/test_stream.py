@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -603,3 +604,51 @@ def test_the_parser_is_made_from_the_request() -> None:
     body = sse((CREATED, delta("output_text", "a END"), end()))
     assert bare.feed(body)[1] == TextDelta("a END")
     assert noted.feed(body)[1] == TextDelta("a ")
+
+
+EVERYTHING: tuple[Frame, ...] = (
+    CREATED,
+    done(0, **sealed()),
+    delta("reasoning_summary_text", "a", 0, summary_index=0),
+    delta("output_text", "a", 1, content_index=0, item_id="m", logprobs=[probability("a")]),
+    {"type": "response.output_text.done", "output_index": 1, "content_index": 0, "text": "ab"},
+    done(1, **message(output_text("abc"), {"type": "refusal", "refusal": "no"})),
+    added(2, **call()),
+    delta("function_call_arguments", "{", 2),
+    {"type": "response.function_call_arguments.done", "output_index": 2, "arguments": "{}"},
+    done(2, **call(arguments="{}")),
+    added(3, type="custom_tool_call", call_id="call_2", name="g", input=""),
+    delta("custom_tool_call_input", "x", 3),
+    end(
+        "incomplete",
+        (sealed("rs_2"), message(output_text("abc")), call(arguments="{}")),
+        incomplete_details={"reason": "max_output_tokens"},
+        usage={"input_tokens": 1, "input_tokens_details": {"cached_tokens": 1}, "output_tokens_details": {}},
+        error=None,
+        id="resp_1",
+    ),
+)
+
+
+def damaged(value: Any, bad: Any) -> list[Any]:
+    """The value with one part after the other replaced."""
+    versions = [bad]
+    if isinstance(value, dict):
+        versions += [{**value, key: other} for key, part in value.items() for other in damaged(part, bad)]
+    if isinstance(value, list):
+        versions += [
+            [*value[:at], other, *value[at + 1 :]] for at, part in enumerate(value) for other in damaged(part, bad)
+        ]
+    return versions
+
+
+@pytest.mark.parametrize("bad", [None, True, 7, -1, 1.5, "", "x", [], [1], [[]], {}, {"a": 1}, {"type": []}], ids=repr)
+def test_no_value_in_any_place_breaks_the_parser(bad: Any) -> None:
+    """Whatever a provider writes where, the parser gives events or an error of the provider's."""
+    for at, frame in enumerate(EVERYTHING):
+        for version in damaged(frame, bad):
+            with suppress(UpstreamError):
+                read(sse((*EVERYTHING[:at], version, *EVERYTHING[at + 1 :])), Notes(logprobs=True, stops=("zz",)))
+    for version in damaged(EVERYTHING[-1]["response"], bad):
+        with suppress(UpstreamError):
+            read(json.dumps(version).encode())

@@ -58,23 +58,26 @@ def header_id(id_: str) -> str:
 
 
 def _affinity(model: Model, options: Options) -> dict[str, str | None]:
-    id_ = session(options)
+    if not options.session_id:
+        return {}
+    id_ = header_id(options.session_id)
     added: dict[str, str | None] = {}
-    if id_ is None or model.api == "azure-openai-responses":
+    if model.provider in ("opencode", "opencode-go"):  # its routing needs it, cache or not
+        added["x-opencode-session"] = id_
+    if session(options) is None or model.api == "azure-openai-responses":
         return added
-    id_ = header_id(id_)
-    kind = model.compat.get("sessionAffinityFormat") or (
-        "openrouter" if "openrouter.ai" in model.base_url else "openai"
-    )
+    kind = model.compat.get("sessionAffinityFormat") or _affinity_format(model)
     if kind == "openrouter":
         added["x-session-id"] = id_
     else:
         added["x-client-request-id"] = id_
         if kind == "openai":
             added["session-id"] = id_
-    if model.provider in ("opencode", "opencode-go"):
-        added["x-opencode-session"] = id_
     return added
+
+
+def _affinity_format(model: Model) -> str:
+    return "openrouter" if model.provider == "openrouter" or "openrouter.ai" in model.base_url else "openai"
 
 
 def _copilot(chat: Chat, model: Model) -> dict[str, str | None]:

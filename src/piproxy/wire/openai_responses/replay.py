@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from piproxy.jsontext import Json
+from piproxy.wire.openai_responses.calls import CALL_TYPES
 
 FORMAT: Final = "openai-responses-v1"
 """What OpenRouter calls this kind of ``reasoning_details``."""
@@ -50,7 +51,7 @@ def remembered(items: Iterable[Mapping[str, Json]], model: str) -> dict[str, Jso
     for item in items:
         if _encrypted(item):
             waiting.append(dict(item))
-        elif item.get("type") in ("function_call", "custom_tool_call") and waiting and item.get("call_id"):
+        elif item.get("type") in CALL_TYPES and waiting and isinstance(item.get("call_id"), str):
             memory[item["call_id"]] = {"model": model, "items": waiting}
             waiting = []
     return memory

@@ -98,17 +98,19 @@ class ResponsesParser:
     def _document(self, body: bytes, events: list[Event]) -> None:
         """A whole response with status 200, or an error in its place."""
         response = _object(body)
-        status = response.get("status")
+        status = _text(response, "status")
         if status in ("queued", "in_progress"):
             raise UpstreamBroken(f"The provider answered with a response that is still {status}.")
         if (response.get("error") and not response.get("output")) or "output" not in response:
             raise stream_failure(response)
+        if status in ("failed", "cancelled"):
+            raise _failed(response, status)
         self._remember(response)
         self._start(events)
         self._terminal(status if status in _ENDED else "completed", response, events)
 
     def _event(self, event: Mapping[str, Json], name: str | None, events: list[Event]) -> None:
-        type_ = event.get("type") or name or ""
+        type_ = _text(event, "type") or name or ""
         if type_ == "error" or (event.get("error") and not type_):
             raise stream_failure(event)
         response = event.get("response")
@@ -116,15 +118,16 @@ class ResponsesParser:
         self._remember(response)
         if type_ in _WAITING:
             return
-        status = response.get("status")
-        status = status if status in _ENDED else _TERMINAL.get(type_)
-        if type_ in _TERMINAL and status in ("failed", "cancelled"):
-            raise _failed(response, str(status))
-        self._start(events)
         if type_ in _TERMINAL:
-            self._terminal(str(status), response, events)
+            said = _text(response, "status")
+            status = said if said in _ENDED else _TERMINAL[type_]
+            if status in ("failed", "cancelled"):
+                raise _failed(response, status)
+            self._start(events)
+            self._terminal(status, response, events)
             return
-        self._output(str(type_), event, events)
+        self._start(events)
+        self._output(type_, event, events)
         if self._speech.stopped:
             self._finish("stop", None, events)
 
@@ -182,8 +185,6 @@ class ResponsesParser:
         return self._last_key
 
     def _terminal(self, status: str, response: Mapping[str, Json], events: list[Event]) -> None:
-        if status in ("failed", "cancelled"):
-            raise _failed(response, status)
         output = response.get("output")
         items = [item for item in (output if isinstance(output, list) else ()) if isinstance(item, dict)]
         self._unheard(items, events)

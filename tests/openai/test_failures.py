@@ -56,6 +56,7 @@ def test_an_unforeseen_error_tells_nothing() -> None:
     except KeyError as error:
         answer = failures.failure(error)
     assert answer.status == 500
+    assert answer.headers["x-should-retry"] == "false"
     assert b"sk-secret" not in answer.body
     assert b"KeyError" not in answer.body
     assert json.loads(answer.body)["error"]["code"] == "internal_error"

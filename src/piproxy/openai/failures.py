@@ -8,7 +8,11 @@ from typing import Final, NamedTuple
 from piproxy.errors import MethodNotAllowed, NotFound, PiproxyError
 from piproxy.jsontext import Json, dump
 
-_UNEXPECTED: Final = PiproxyError("piproxy failed to handle this request; its log says why.", code="internal_error")
+_UNEXPECTED: Final = PiproxyError(
+    "piproxy failed to handle this request; its log says why.",
+    code="internal_error",
+    headers={"x-should-retry": "false"},  # SDKs repeat every 5xx; a fault of ours would only cost twice more
+)
 
 
 class Failure(NamedTuple):

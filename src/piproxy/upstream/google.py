@@ -24,6 +24,7 @@ EXTRA: Final = "Install it with: pip install 'piproxy[vertex]'."
 _TOKEN_URL: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _METADATA_PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
 _JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_AWS_TOKEN: Final = "urn:ietf:params:aws:token-type:aws4_request"  # noqa: S105 - a type, no token
 _LIFETIME: Final = 3600
 
 
@@ -100,20 +101,40 @@ async def _exchange(http: Fetcher, asked: TokenRequest, now: float, headers: Map
 async def _by_google_auth(http: Fetcher, account: Json, headers: Mapping[str, str], kind: str) -> Token:
     """External accounts and impersonation are Google's own library's business; its requests go through ours."""
     try:
-        auth: Any = importlib.import_module("google.auth")
+        errors: Any = importlib.import_module("google.auth.exceptions")
+        load = _loader(account, kind)
     except ImportError as exc:
         raise CredentialError(f"Google credentials of type {kind} need google-auth. {EXTRA}") from exc
     transport = _Transport(http)
 
     def refresh() -> Token:
-        credentials, _ = auth.load_credentials_from_dict(account, scopes=[SCOPE])
+        credentials = load(account, scopes=[SCOPE])
         credentials.refresh(transport)
         return Token(credentials.token, credentials.expiry.replace(tzinfo=UTC).timestamp(), headers)
 
     try:
         return await trio.to_thread.run_sync(refresh, abandon_on_cancel=True)
-    except auth.exceptions.GoogleAuthError as exc:
+    except errors.GoogleAuthError as exc:
         raise Refused(f"google-auth failed ({type(exc).__name__})") from exc
+
+
+def _loader(account: Json, kind: str) -> Any:
+    """google-auth's own loader of this type; its generic one is deprecated."""
+    if kind == "impersonated_service_account":
+        module: Any = importlib.import_module("google.auth.impersonated_credentials")
+        return module.Credentials.from_impersonated_service_account_info
+    if kind == "external_account_authorized_user":
+        name = kind
+    elif kind != "external_account":
+        raise Refused(f"credentials of type {kind} are not known")
+    elif account.get("subject_token_type") == _AWS_TOKEN:
+        name = "aws"
+    elif (account.get("credential_source") or {}).get("executable") is not None:
+        name = "pluggable"
+    else:
+        name = "identity_pool"
+    module = importlib.import_module(f"google.auth.{name}")
+    return module.Credentials.from_info
 
 
 class _Transport:

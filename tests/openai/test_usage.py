@@ -55,3 +55,11 @@ def test_further_details_are_kept_when_they_are_counts() -> None:
 def test_odd_details_are_no_reason_to_fail(details: object) -> None:
     """A shape that is not ours is left out."""
     assert usage_object(Usage(details=details), None)["prompt_tokens_details"] == {"cached_tokens": 0}
+
+
+def test_estimated_numbers_are_marked() -> None:
+    """Numbers that the provider did not give say so; real ones carry no mark."""
+    marked = usage_object(Usage(input=10, output=5, estimated=True), None)
+    assert marked["estimated"] is True
+    CompletionUsage.model_validate(marked, strict=True)
+    assert "estimated" not in usage_object(Usage(input=10, output=5), None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from piproxy.chat import Chat, UserMessage
 from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
 from piproxy.events import (
     Event,
@@ -53,7 +54,9 @@ def read(body: bytes, *, step: int | None = None) -> list[Event]:
     events: list[Event] = []
     for at in range(0, len(body), step or len(body) or 1):
         events.extend(parser.feed(body[at : at + (step or len(body))]))
-    return [*events, *parser.end()]
+    events.extend(parser.end())
+    assert isinstance(events[-2], Usage)
+    return [event for event in events if not (isinstance(event, Usage) and event.estimated)]
 
 
 def answer(*frames: Frame, done: bool = True) -> list[Event]:
@@ -201,6 +204,14 @@ def test_usage_may_come_behind_the_finish_reason() -> None:
     """A chunk without choices brings it."""
     last = {"id": "c1", "choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
     assert answer(END, last) == [STARTED, Usage(input=1, output=2), Finish("stop")]
+
+
+def test_usage_that_nobody_counted_is_estimated() -> None:
+    """An answer without numbers is counted by characters and says so."""
+    parser = MistralParser(Notes(prompt=Chat(model="m", messages=(UserMessage("x" * 35),))))
+    thought = chunk({"content": [{"type": "thinking", "thinking": "y" * 7}]})
+    body = sse((thought, chunk({"content": "z" * 3}), calls(piece(0, "a", "f", "{" * 4)), END))
+    assert parser.feed(body)[-2] == Usage(input=10, output=4, reasoning=2, estimated=True)
 
 
 def test_only_the_first_choice_counts() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from piproxy.chat import Chat, UserMessage
 from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
 from piproxy.events import (
     Event,
@@ -67,7 +68,8 @@ def read(body: bytes, notes: Notes | None = None, *, step: int | None = None) ->
     for at in range(0, len(body), step or len(body) or 1):
         events.extend(parser.feed(body[at : at + (step or len(body))]))
     events.extend(parser.end())
-    return events, parser
+    assert isinstance(events[-2], Usage)
+    return [event for event in events if not (isinstance(event, Usage) and event.estimated)], parser
 
 
 def answer(*frames: Frame, notes: Notes | None = None) -> list[Event]:
@@ -348,9 +350,9 @@ def test_usage_is_split_without_losing_a_token() -> None:
     "usage", [None, 7, {}, {"input_tokens": None, "input_tokens_details": 3, "output_tokens_details": None}]
 )
 def test_odd_usage_breaks_nothing(usage: Any) -> None:
-    """Missing numbers are zero, and no usage is no event."""
+    """Missing numbers are zero; no usage at all is estimated."""
     events = answer(end(usage=usage))
-    assert events[1:-1] == ([Usage()] if isinstance(usage, dict) else [])
+    assert events[1:-1] == ([Usage()] if isinstance(usage, dict) and usage else [])
 
 
 @pytest.mark.parametrize(
@@ -501,6 +503,16 @@ def test_what_only_looked_like_a_stop_comes_late_but_comes() -> None:
         TextDelta("E"),
         Finish("stop"),
     ]
+
+
+def test_usage_that_nobody_counted_is_estimated() -> None:
+    """An answer that we cut off ourselves, or without numbers, is counted by characters and says so."""
+    notes = Notes(stops=("END",), prompt=Chat(model="m", messages=(UserMessage("x" * 35),)))
+    head = (delta("reasoning_text", "y" * 7), delta("output_text", "z" * 4))
+    for tail in (delta("output_text", "END"), end()):
+        parser = ResponsesParser(notes)
+        usage = parser.feed(sse((CREATED, *head, tail)))[-2]
+        assert usage == Usage(input=10, output=4, reasoning=2, estimated=True)
 
 
 def test_a_stop_in_a_whole_response_keeps_its_usage() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from piproxy.chat import Chat
 from piproxy.wire.room import WireRequest
 
 
@@ -11,6 +12,8 @@ from piproxy.wire.room import WireRequest
 class Notes:
     wire_id: str = ""
     """Part of the ids of calls that come without one."""
+    prompt: Chat | None = None
+    """To estimate the usage of an answer that was not counted."""
 
 
 def notes_of(request: WireRequest) -> Notes:

@@ -73,7 +73,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
         body=dump(without_surrogates(_sampling(chat, model) | own | said)),
         headers=_headers(model, session),
         dropped=_dropped(chat, model),
-        notes=Notes(wire_id=options.wire_id),
+        notes=Notes(wire_id=options.wire_id, prompt=chat),
     )
 
 

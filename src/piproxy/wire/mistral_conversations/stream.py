@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from piproxy import jsontext
+from piproxy import budget, jsontext
 from piproxy.errors import UpstreamBroken
-from piproxy.events import Event, Finish, FinishReason, ReasoningDelta, Started, TextDelta, Usage
+from piproxy.events import Event, Finish, FinishReason, ReasoningDelta, Started, TextDelta, ToolCallDelta, Usage
 from piproxy.framing.answer import AnswerReader
 from piproxy.framing.sse import Frame
 from piproxy.jsontext import Json
@@ -35,12 +35,15 @@ class MistralParser:
 
     def __init__(self, notes: Notes) -> None:
         self.replay: Mapping[str, Json] = {}
+        self._notes = notes
         self._reader = AnswerReader()
         self._calls = Calls(notes.wire_id)
         self._started = False
         self._finished = False
         self._reason: str | None = None
         self._usage: Usage | None = None
+        self._said = 0
+        self._thought = 0
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """See :class:`~piproxy.wire.room.StreamParser`."""
@@ -93,22 +96,43 @@ class MistralParser:
     def _choice(self, choice: Mapping[str, Json], events: list[Event]) -> None:
         said = choice.get("delta") or choice.get("message")
         delta = said if isinstance(said, dict) else {}
-        events += _spoken(delta.get("content"))
+        said_now = list(_spoken(delta.get("content")))
         pieces = delta.get("tool_calls")
         for piece in pieces if isinstance(pieces, list) else ():
             if isinstance(piece, dict):
-                events += self._calls.delta(piece)
+                said_now += self._calls.delta(piece)
+        self._count(said_now)
+        events += said_now
         reason = choice.get("finish_reason")
         if reason == "error":
             raise stopped_with_error()
         if isinstance(reason, str) and reason:
             self._reason = self._reason or reason
 
+    def _count(self, events: Iterable[Event]) -> None:
+        for event in events:
+            match event:
+                case TextDelta():
+                    self._said += len(event.text)
+                case ReasoningDelta():
+                    self._thought += len(event.text)
+                case ToolCallDelta():
+                    self._said += len(event.arguments)
+
+    def _estimate(self) -> Usage:
+        """Whoever asks for usage waits for it: without the provider's numbers, characters are counted."""
+        prompt = self._notes.prompt
+        return Usage(
+            input=budget.estimate(budget.prompt_chars(prompt)) if prompt is not None else 0,
+            output=budget.estimate(self._thought + self._said),
+            reasoning=budget.estimate(self._thought),
+            estimated=True,
+        )
+
     def _finish(self, events: list[Event]) -> None:
         self._finished = True
         self._calls.check()
-        if self._usage is not None:
-            events.append(self._usage)
+        events.append(self._usage or self._estimate())
         said = self._reason or "stop"
         reason = _FINISH.get(said, "stop")
         if reason == "stop" and self._calls.started:

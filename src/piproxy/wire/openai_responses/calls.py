@@ -74,6 +74,11 @@ class Calls:
         if any(call.index is None for call in self._all):
             raise UpstreamBroken("The provider sent arguments for a tool call that it never named.")
 
+    @property
+    def size(self) -> int:
+        """Characters of all arguments."""
+        return sum(len(text) for call in self._all for text in call.text)
+
     def _open(self, key: Hashable, *, custom: bool) -> _Call:
         call = self._slots[key] = _Call(custom)
         self._all.append(call)

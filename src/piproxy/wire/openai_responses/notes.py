@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from piproxy.chat import Chat
 from piproxy.wire.room import WireRequest
 
 
@@ -14,6 +15,8 @@ class Notes:
     model: str = ""
     """The canonical id; encrypted reasoning is only good for the model that wrote it."""
     wire_id: str = ""
+    prompt: Chat | None = None
+    """To estimate the usage of an answer that was cut off or not counted."""
 
 
 def notes_of(request: WireRequest) -> Notes:

@@ -81,7 +81,14 @@ def dropped(chat: Chat, model: Model, dialect: Dialect) -> tuple[str, ...]:
 
 
 def notes(chat: Chat, model: Model, options: Options) -> Notes:
-    return Notes(stops=chat.stop, logprobs=chat.logprobs, model=model.canonical_id, wire_id=options.wire_id)
+    """What the parser must know."""
+    return Notes(
+        stops=chat.stop,
+        logprobs=chat.logprobs,
+        model=model.canonical_id,
+        wire_id=options.wire_id,
+        prompt=chat,
+    )
 
 
 def encoded(body: Json) -> bytes:

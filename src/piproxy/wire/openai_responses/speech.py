@@ -83,6 +83,10 @@ class Speech:
         """Whether anything of these kinds came."""
         return any(key[1] in kinds for key in self._said)
 
+    def size(self, *kinds: Kind) -> int:
+        """Characters of these kinds that the provider sent, a text behind a stop sequence among them."""
+        return sum(len(text) for key, said in self._said.items() if key[1] in kinds for text in said)
+
     def flush(self) -> list[Event]:
         """The text that waited for a stop sequence."""
         return self._give(self._cutter.flush())

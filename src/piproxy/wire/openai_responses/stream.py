@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Final
 
-from piproxy import jsontext
+from piproxy import budget, jsontext
 from piproxy.errors import UpstreamBroken, UpstreamError
 from piproxy.events import Event, Finish, FinishReason, ReasoningOpaque, Started, Usage
 from piproxy.framing.answer import AnswerReader
@@ -129,6 +129,7 @@ class ResponsesParser:
         self._start(events)
         self._output(type_, event, events)
         if self._speech.stopped:
+            events.append(self._estimate())
             self._finish("stop", None, events)
 
     def _remember(self, response: Mapping[str, Json]) -> None:
@@ -193,9 +194,7 @@ class ResponsesParser:
         whole = replay.whole_items(self._done_items, items)
         self.replay = replay.remembered(whole, self._notes.model)
         events += [ReasoningOpaque([it]) for it in (replay.opaque(item, self._notes.model) for item in whole) if it]
-        used = _usage(response.get("usage"))
-        if used is not None:
-            events.append(used)
+        events.append(_usage(response.get("usage")) or self._estimate())
         details = response.get("incomplete_details")
         if self._speech.stopped or status == "completed":
             self._finish("stop", None, events)
@@ -216,6 +215,17 @@ class ResponsesParser:
             elif item.get("type") == "reasoning" and not heard[1]:
                 events += self._speech.content(("end", at), item.get("summary"))
                 events += self._speech.content(("end", at), item.get("content"))
+
+    def _estimate(self) -> Usage:
+        """Whoever asks for usage waits for it: without the provider's numbers, characters are counted."""
+        prompt = self._notes.prompt
+        thought = self._speech.size("summary", "reasoning")
+        return Usage(
+            input=budget.estimate(budget.prompt_chars(prompt)) if prompt is not None else 0,
+            output=budget.estimate(thought + self._speech.size("text", "refusal") + self._calls.size),
+            reasoning=budget.estimate(thought),
+            estimated=True,
+        )
 
     def _finish(self, reason: FinishReason, detail: Json, events: list[Event]) -> None:
         self._finished = True
@@ -251,7 +261,7 @@ def _int(value: Mapping[str, Json], name: str) -> int:
 
 def _usage(value: Json) -> Usage | None:
     """The provider's ``input_tokens`` include what was read from and written to its cache."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not value:
         return None
     said_in, said_out = value.get("input_tokens_details"), value.get("output_tokens_details")
     in_details, out_details = (

@@ -8,7 +8,17 @@ from typing import Final
 import pytest
 from fakes.botocore_model import complaints
 
-from piproxy.chat import Chat, ResponseFormat, SystemMessage, Text, Tool, UserMessage
+from piproxy.chat import (
+    AssistantMessage,
+    Chat,
+    ResponseFormat,
+    SystemMessage,
+    Text,
+    Tool,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
 from piproxy.errors import UnsupportedParameter
 from piproxy.jsontext import Json, parse
 from piproxy.model import Model
@@ -139,6 +149,24 @@ def test_thinking_takes_its_place() -> None:
     assert parsed["inferenceConfig"] == {"maxTokens": 4000}
     assert parsed["additionalModelRequestFields"]["thinking"]["budget_tokens"] == 2976
     assert request.dropped == ("temperature",)
+
+
+def test_a_tool_loop_that_lost_its_thinking_goes_on_without() -> None:
+    """A thinking budget would be refused; with the remembered thinking it is sent."""
+    loop = (UserMessage("q"), AssistantMessage(None, (ToolCall("t", "f", "{}"),)), ToolMessage("r", "t"))
+    given = replace(chat(tools=(Tool("f"),), reasoning_effort="high", given=("reasoning_effort",)), messages=loop)
+    lost = build_request(given, CLAUDE, Options())
+    assert "additionalModelRequestFields" not in parse(lost.body)
+    assert lost.dropped == ("reasoning_effort",)
+    signed = {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}}
+    kept = Options(replay={"t": {"model": CLAUDE.id, "blocks": [signed, {"toolUse": "t"}]}})
+    assert "thinking" in body(given, options=kept)["additionalModelRequestFields"]
+    adaptive = replace(CLAUDE, id="anthropic.claude-opus-4-6-v1")
+    assert "thinking" in body(given, adaptive)["additionalModelRequestFields"]
+    finished = replace(given, messages=(*loop, AssistantMessage("done"), UserMessage("next")))
+    assert "thinking" in body(finished)["additionalModelRequestFields"]
+    begun = replace(given, messages=(UserMessage("q"), AssistantMessage("The answer is")))
+    assert "additionalModelRequestFields" not in body(begun)
 
 
 def test_fields_without_a_place_are_named() -> None:

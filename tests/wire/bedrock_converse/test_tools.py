@@ -87,13 +87,13 @@ def test_an_empty_description_is_left_out(told: str | None) -> None:
         (None, None, ["f", "g"]),
         (ToolChoice("auto"), {"auto": {}}, ["f", "g"]),
         (ToolChoice("required"), {"any": {}}, ["f", "g"]),
-        (ToolChoice("named", ("g",)), {"tool": {"name": "g"}}, ["g"]),
+        (ToolChoice("named", ("g",)), {"tool": {"name": "g"}}, ["f", "g"]),
         (ToolChoice("auto", ("f",)), {"auto": {}}, ["f"]),
         (ToolChoice("required", ("f", "g")), {"any": {}}, ["f", "g"]),
     ],
 )
 def test_tool_choice(choice: ToolChoice | None, wire: Json, names: list[str]) -> None:
-    """``allowed_tools`` are the only ones that are sent."""
+    """Of ``allowed_tools`` only these are sent; a named tool stands among all."""
     made = tooling(chat(Tool("f"), Tool("g"), choice=choice))
     assert made.config is not None
     assert made.config.get("toolChoice") == wire

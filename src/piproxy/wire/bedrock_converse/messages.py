@@ -48,6 +48,21 @@ class Conversation:
         if marks and automatic and (not own or chat.cache_control is not None):
             self._mark_automatically(chat.cache_control)
 
+    @property
+    def forbids_a_budget(self) -> bool:
+        """Claude refuses a thinking budget for an answer that is begun already, and in a running tool loop whose turns
+        lost their thinking (another model's, or forgotten).
+        """
+        loop: list[dict[str, Json]] = []
+        for message in reversed(self.messages):
+            if message["role"] == "user" and not any("toolResult" in item for item in message["content"]):
+                break
+            loop.append(message)
+        if loop and loop[0]["role"] == "assistant":
+            return True
+        spoken = [message["content"][0] for message in loop if message["role"] == "assistant"]
+        return bool(spoken) and not any("reasoningContent" in first for first in spoken)
+
     def _add(self, role: str, blocks: Blocks) -> None:
         if not blocks:
             return

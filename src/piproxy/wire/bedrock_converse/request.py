@@ -102,7 +102,7 @@ def _body(chat: Chat, model: Model, options: Options, region: str) -> tuple[dict
     )
     tooling = tooling_for(chat, model, marks=takes_points)
     cap = output_cap(chat.max_tokens, model, chars=prompt_chars(chat))
-    thinking = thinking_for(chat, model, cap, region)
+    thinking = thinking_for(chat, model, cap, region, budget_allowed=not conversation.forbids_a_budget)
     sampling = sampling_for(chat, model, thinks=thinking.on)
     fields = dict(thinking.fields)
     if sampling.top_k is not None:

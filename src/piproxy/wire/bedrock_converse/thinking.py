@@ -35,8 +35,11 @@ class Sampling:
     dropped: tuple[str, ...] = ()
 
 
-def thinking_for(chat: Chat, model: Model, cap: int | None, region: str) -> Thinking:
-    """What to send. A forced tool wins over thinking, which Claude on Bedrock refuses beside it."""
+def thinking_for(chat: Chat, model: Model, cap: int | None, region: str, *, budget_allowed: bool = True) -> Thinking:
+    """What to send. A forced tool wins over thinking, which Claude on Bedrock refuses beside it.
+
+    ``budget_allowed`` is false where the history and a thinking budget exclude each other.
+    """
     if not model.reasoning:
         return Thinking(ignored=chat.reasoning_effort not in (None, "none"))
     kind = claude(model)
@@ -54,6 +57,8 @@ def thinking_for(chat: Chat, model: Model, cap: int | None, region: str) -> Thin
     if level in (None, "off") or forced:
         disabled: dict[str, Json] = {"thinking": {"type": "disabled"}} if kind.no_sampling else {}
         return Thinking(disabled, ignored=forced and level not in (None, "off"))
+    if not (kind.adaptive or budget_allowed):
+        return Thinking(ignored=True)
     return _on(kind, model, level or "high", cap, shown=not _is_gov(model, region))
 
 

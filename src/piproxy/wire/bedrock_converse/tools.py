@@ -51,6 +51,8 @@ def tooling_for(chat: Chat, model: Model, *, marks: bool) -> Tooling:
     """Raises :class:`InvalidRequest` for a choice of a tool that is not there. ``marks``: cache points are taken."""
     choice = chat.tool_choice
     among = functiontools.allowed(chat.tools, choice)
+    if choice is not None and choice.mode == "named":
+        among = chat.tools
     strict_mode = bool(model.compat.get("supportsStrictMode"))
     output, wishes = _answer_form(chat.response_format, native=strict_mode)
     used = dict.fromkeys(call.name for message in chat.messages for call in transcript.calls(message))

@@ -231,6 +231,14 @@ def test_auth_header_without_a_key(tmp_path: Path) -> None:
         headers(tmp_path, {**CUSTOM, "authHeader": True}, {}, "corp/m1")
 
 
+def test_auth_header_with_a_key_that_cannot_be_resolved(tmp_path: Path) -> None:
+    """The reason is told, without the command line."""
+    with pytest.raises(UnresolvedValue) as caught:
+        headers(tmp_path, {**CUSTOM, "apiKey": "!test secret = no", "authHeader": True}, {}, "corp/m1")
+    assert caught.value.message == 'Failed to resolve API key for provider "corp" from shell command'
+    assert caught.value.detail.endswith("from shell command: test secret = no")
+
+
 def test_header_variables_of_the_stored_entry_come_first(tmp_path: Path) -> None:
     """The entry's own ``env``, then the process."""
     directory = PiDirectory(tmp_path).models(custom(headers={"X-A": "$A", "X-B": "$B"}))

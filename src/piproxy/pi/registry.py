@@ -35,9 +35,9 @@ class UnresolvedValue(CredentialError):
     ``doctor``.
     """
 
-    def __init__(self, what: str, unresolved: values.Unresolved) -> None:
-        self.detail = f"Failed to resolve {what} from {unresolved.words}"
-        super().__init__(f"Failed to resolve {what} from {_public(unresolved.words)}")
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(_public(detail))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,8 @@ class View:
         bearer: dict[str, str | None] = {}
         if config.auth_header:
             key = key or (login.key if login else None)
+            if not key and login and login.detail and config.api_key is not None:
+                raise UnresolvedValue(login.detail)
             if not key:
                 raise CredentialError(f'No API key found for "{model.provider}"')
             bearer["Authorization"] = f"Bearer {key}"
@@ -255,7 +257,7 @@ class Registry:
         configs = _by_known_id(user.providers, catalog)
         found: list[Problem] = list(problems)
         models: list[Model] = []
-        for provider in dict.fromkeys((*PROVIDERS, *catalog.models, LLAMA, *configs)):
+        for provider in dict.fromkeys((*catalog.models, *PROVIDERS, LLAMA, *configs)):
             config = configs.get(provider)
             entry = find_entry(auth.entries, provider)
             base = _baseline(provider, config, entry[1] if entry else None, catalog, store)
@@ -316,7 +318,7 @@ def _resolved(headers: Mapping[str, str], whose: str, variables: list[Mapping[st
     for name, text in headers.items():
         value = values.expand(text, *variables)
         if isinstance(value, values.Unresolved):
-            raise UnresolvedValue(f'{whose} header "{name}"', value)
+            raise UnresolvedValue(f'Failed to resolve {whose} header "{name}" from {value.words}')
         resolved[name] = value
     return resolved
 

@@ -162,6 +162,8 @@ class UpstreamError(PiproxyError):
 
     status = 502
     code: str | None = "upstream_error"
+    events: Sequence[Event] = ()
+    """What a parser had already read, in the same bytes, when it met the error (:func:`piproxy.wire.room.keeping`)."""
 
 
 class ProviderError(UpstreamError):

@@ -30,7 +30,6 @@ _DELTAS: Final[Mapping[str, Callable[[str], Event]]] = {
     "thinking": ReasoningDelta,
     "refusal": RefusalDelta,
 }
-_COUNTS: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
 
 
 def stream_parser(request: WireRequest, content_type: str) -> DemoParser:  # noqa: ARG001  (the rooms' signature)
@@ -85,7 +84,7 @@ class DemoParser:
         elif kind == "arguments":
             yield ToolCallDelta(self._call(data), _string(data, "text"))
         elif kind == "usage":
-            yield Usage(**{name: _number(data, name) for name in _COUNTS if name in data})
+            yield _usage(data)
         elif kind == "stop":
             self._finished = True
             yield Finish(_reason(data))
@@ -121,6 +120,17 @@ def _number(data: Mapping[str, Json], name: str) -> int:
     if type(value) is not int or value < 0:
         raise UpstreamBroken(f"The demo provider sent an event without a number {name!r}.")
     return value
+
+
+def _usage(data: Mapping[str, Json]) -> Usage:
+    counts = {"cache_read": 0, "cache_write": 0, "reasoning": 0, **data}
+    return Usage(
+        input=_number(counts, "input"),
+        output=_number(counts, "output"),
+        cache_read=_number(counts, "cache_read"),
+        cache_write=_number(counts, "cache_write"),
+        reasoning=_number(counts, "reasoning"),
+    )
 
 
 def _reason(data: Mapping[str, Json]) -> FinishReason:

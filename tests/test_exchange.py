@@ -111,7 +111,7 @@ async def setup(
 
     async with trio.open_nursery() as nursery:
         provider = Provider(nursery, script, connect)
-        async with Http(backend=provider) as http:
+        async with Http(connect=provider.connect) as http:
             exchange = Exchange(upstream=http, credential=credential or no_credential, limits=limits, memory=memory)
             yield Setup(exchange, provider, Record(request_id="r"))
         await wait_all_tasks_blocked()
@@ -393,6 +393,7 @@ async def test_a_bug_ends_one_request(autojump_clock: MockClock) -> None:
     async def script(talk: Conversation) -> None:
         await talk.head()
         await talk.data(b"a\n")
+        await trio.sleep(1)
         await talk.data(b"!bug\n")
         await trio.sleep_forever()
 

@@ -79,7 +79,8 @@ class Client:
 
     async def _serve(self, app: Any) -> None:
         context = WorkerContext(None)
-        await TCPServer(ASGIWrapper(app), self.config, context, {}, SocketLike(self._theirs))
+        stream: Any = SocketLike(self._theirs)
+        await TCPServer(ASGIWrapper(app), self.config, context, {}, stream)
         self.server_done.set()
 
     async def send(self, method: str, path: str, body: Any = None, **headers: str) -> None:
@@ -89,7 +90,7 @@ class Client:
         fields.update({name.replace("_", "-"): value for name, value in headers.items()})
         out = self.http.send(h11.Request(method=method, target=path, headers=list(fields.items())))
         for event in (h11.Data(data=data), h11.EndOfMessage()):
-            out = (out or b"") + (self.http.send(event) or b"")  # type: ignore[call-overload]
+            out = (out or b"") + (self.http.send(event) or b"")
         await self.stream.send_all(out or b"")
 
     async def head(self) -> Reply:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import h11
-import httpcore
 import trio
 from trio.testing import memory_stream_pair
 
-from piproxy.upstream.network import CONNECTION, Stream
+from piproxy.upstream.connections import Origin
 
 
 @dataclass
@@ -64,37 +63,25 @@ class Conversation:
 
 
 @dataclass
-class Provider(httpcore.AsyncNetworkBackend):
-    """Give it to ``Http(backend=…)``; ``script`` answers every request. ``nursery`` runs the provider's side."""
+class Provider:
+    """Give its :meth:`connect` to ``Http``; ``script`` answers every request. ``nursery`` runs the provider's side."""
 
     nursery: trio.Nursery
     script: Script
-    connect: Callable[[], Awaitable[None]] | None = None
+    before: Callable[[], Awaitable[None]] | None = None
     """Awaited before a connection stands."""
     asked: list[Asked] = field(default_factory=list)
     opened: int = 0
     closed_at: list[float] = field(default_factory=list)
     """When the gateway closed a connection, in virtual seconds."""
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        tell = CONNECTION.get()
-        if tell is not None:
-            tell(False)
-        if self.connect is not None:
-            await self.connect()
+    async def connect(self, origin: Origin) -> trio.abc.Stream:
+        if self.before is not None:
+            await self.before()
         ours, theirs = memory_stream_pair()
         self.opened += 1
         self.nursery.start_soon(self._serve, theirs)
-        if tell is not None:
-            tell(True)
-        return Stream(ours)
+        return ours
 
     @property
     def open(self) -> int:

@@ -1,11 +1,13 @@
 """The one door to httpx: requests go out, answers come in, httpx's errors become ours.
 
 Nothing here has a timeout: the exchange puts a scope around every wait. The pool is unbounded, because a bounded httpx
-pool never recovers from cancelled requests (encode/httpcore issues 1093 and 1099).
+pool never recovers from cancelled requests (encode/httpcore issues 1093 and 1099); it is our own, below httpx's public
+transport interface (:mod:`piproxy.upstream.connections` says why).
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -13,18 +15,18 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 from urllib.request import getproxies
 
-import httpcore
 import httpx
 import trio
 
 from piproxy import __version__
 from piproxy.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamUnreachable
-from piproxy.upstream.network import CONNECTION, Backend
+from piproxy.upstream.connections import KEEPALIVE, Connect, Connection, Origin, Pool, connector
 
 MAX_ERROR_BODY: Final = 1024 * 1024
 """Bytes of an error answer that are read; the rest is of no use to anybody."""
-KEEPALIVE: Final = 20.0
-"""Seconds that an idle connection is kept; providers close theirs after a minute or more."""
+_TELL: Final = "piproxy.tell"
+_CONNECTION: Final = "piproxy.connection"
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,22 @@ class Answer(Protocol):
         ...
 
 
-class HttpAnswer:
-    """An answer over HTTP."""
+class RawAnswer:
+    """An answer on a connection of our own."""
+
+    def __init__(self, response: httpx.Response, connection: Connection) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = dict(response.headers)
+        self.read = connection.read
+
+
+class DecodedAnswer:
+    """An answer that httpx has to decompress, or that came through a proxy."""
 
     def __init__(self, response: httpx.Response) -> None:
-        self._response = response
         self.status = response.status_code
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-        self._chunks = response.aiter_bytes() if "content-encoding" in self.headers else response.aiter_raw()
+        self.headers: Mapping[str, str] = dict(response.headers)
+        self._chunks = response.aiter_bytes()
 
     async def read(self) -> bytes:
         try:
@@ -68,26 +78,26 @@ class HttpAnswer:
             raise UpstreamBroken(f"The provider's answer broke off: {_words(exc)}.") from exc
         return b""
 
-    async def aclose(self) -> None:
-        """Close the connection unless the answer was read to its end, and leave no generator behind.
+    async def drop(self, response: httpx.Response) -> None:
+        """Close, and leave no generator behind.
 
-        The iterators of httpx and httpcore are generators within generators, and closing the outer one leaves the inner
-        ones to the garbage collector. Once the connection is closed, reading on ends them all with an error.
+        httpx's iterators are generators within generators, and closing the outer one leaves the inner ones to the
+        garbage collector. Once the connection is closed, reading on ends them all with an error.
         """
-        with trio.CancelScope(shield=True):  # nothing in here waits: the socket is closed by force
-            await self._response.aclose()
-            with suppress(UpstreamBroken):
-                while await self.read():
-                    pass
+        await response.aclose()
+        with suppress(UpstreamBroken):
+            while await self.read():
+                pass
 
 
 class Http:
     """The client for all providers. Use as ``async with Http() as http``."""
 
-    def __init__(self, *, backend: httpcore.AsyncNetworkBackend | None = None) -> None:
-        transport = None if backend is None and _proxied() else _Transport(backend or Backend())
+    def __init__(self, *, connect: Connect | None = None) -> None:
+        """``connect`` opens connections instead of the network (tests)."""
+        own = connect is not None or not _proxied()
         self._client = httpx.AsyncClient(
-            transport=transport,
+            transport=_Transport(Pool(connect or connector(_Trust().context))) if own else None,
             timeout=None,  # noqa: S113  (time belongs to the exchange)
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE),
             headers={"user-agent": f"piproxy/{__version__}", "accept-encoding": "identity"},
@@ -119,19 +129,27 @@ class Http:
         the block closes the stream, and with it the connection if the answer was not read to its end. Raises
         :class:`UpstreamUnreachable` when no answer came.
         """
-        token = CONNECTION.set(connection)
         try:
-            request = self._client.build_request(method, url, headers=dict(headers), content=body)
+            request = self._client.build_request(
+                method, url, headers=dict(headers), content=body, extensions={_TELL: connection}
+            )
             response = await self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
             raise _unsent(exc, url) from exc
-        finally:
-            CONNECTION.reset(token)
-        answer = HttpAnswer(response)
+        own: Connection | None = response.extensions.get(_CONNECTION)
+        answer = (
+            DecodedAnswer(response)
+            if own is None or "content-encoding" in response.headers
+            else RawAnswer(response, own)
+        )
         try:
             yield answer
         finally:
-            await answer.aclose()
+            with trio.CancelScope(shield=True):  # nothing in here waits: sockets are closed by force
+                if isinstance(answer, DecodedAnswer):
+                    await answer.drop(response)
+                else:
+                    await response.aclose()
 
     async def fetch(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Fetched:
         """One small exchange (a token, a model list); the caller sets the deadline."""
@@ -149,37 +167,42 @@ async def read_all(answer: Answer, limit: int = MAX_ERROR_BODY) -> bytes:
     return b"".join(parts)[:limit]
 
 
-class _Transport(httpx.AsyncBaseTransport):
-    """httpx on an httpcore pool with a network backend of our own."""
+class _Trust:
+    """Which certificates are accepted; loaded once, when first needed (it takes tens of milliseconds)."""
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=None,
-            max_keepalive_connections=100,
-            keepalive_expiry=KEEPALIVE,
-            network_backend=backend,
-        )
+    _context: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = httpx.create_ssl_context()
+            self._context.set_alpn_protocols(["http/1.1"])
+        return self._context
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """httpx's public interface to connections, on ours."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
+        if url.scheme not in _PORTS:
+            raise httpx.UnsupportedProtocol("neither http nor https", request=request)
+        origin = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
+        connection = await self._pool.get(origin, request.extensions.get(_TELL))
         try:
-            response = await self._pool.handle_async_request(
-                httpcore.Request(
-                    method=request.method,
-                    url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
+            head = await connection.ask(
+                request.method.encode("ascii"), url.raw_path, request.headers.raw, await request.aread()
             )
-        except Exception as exc:
-            raise _translated(exc, request) from exc
+        except BaseException:
+            await connection.aclose()
+            raise
         return httpx.Response(
-            status_code=response.status,
-            headers=response.headers,
-            stream=_Body(response.stream, request),  # type: ignore[arg-type]
-            extensions=response.extensions,
+            status_code=head.status_code,
+            headers=list(head.headers),
+            stream=_Body(connection, self._pool),
+            extensions={_CONNECTION: connection},
         )
 
     async def aclose(self) -> None:
@@ -187,36 +210,24 @@ class _Transport(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """httpcore's body, its errors renamed."""
+    """The body as httpx wants it; closing it gives the connection back."""
 
-    def __init__(self, stream: httpcore.AsyncConnectionInterface, request: httpx.Request) -> None:
-        self._stream = stream
-        self._request = request
+    def __init__(self, connection: Connection, pool: Pool) -> None:
+        self._connection = connection
+        self._pool = pool
+        self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for part in self._stream:  # type: ignore[attr-defined]
-                yield part
-        except (httpcore.NetworkError, httpcore.ProtocolError) as exc:
-            raise _translated(exc, self._request) from exc
+            while data := await self._connection.read():
+                yield data
+        except UpstreamBroken as exc:
+            raise httpx.ReadError(exc.message) from exc
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-_NAMES: Final[dict[type[Exception], type[httpx.TransportError]]] = {
-    httpcore.ConnectError: httpx.ConnectError,
-    httpcore.ReadError: httpx.ReadError,
-    httpcore.WriteError: httpx.WriteError,
-    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
-    httpcore.LocalProtocolError: httpx.LocalProtocolError,
-    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
-}
-
-
-def _translated(exc: Exception, request: httpx.Request) -> Exception:
-    kind = _NAMES.get(type(exc))
-    return exc if kind is None else kind(str(exc), request=request)
+        if not self._closed:
+            self._closed = True
+            await self._pool.give_back(self._connection)
 
 
 def _unsent(exc: Exception, url: str) -> UpstreamError | GatewayError:

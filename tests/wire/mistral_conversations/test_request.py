@@ -67,7 +67,7 @@ def test_the_smallest_request() -> None:
         ({"parallel_tool_calls": False}, {"parallel_tool_calls": False}),
         ({"metadata": {"a": 1}}, {"metadata": {"a": 1}}),
         ({"prediction": {"type": "content", "content": "x"}}, {"prediction": {"type": "content", "content": "x"}}),
-        ({"service_tier": "standard"}, {"service_tier": "standard"}),
+        ({"service_tier": "standard_only"}, {"service_tier": "standard_only"}),
         ({"prompt_cache_key": "k"}, {"prompt_cache_key": "k"}),
         ({"response_format": ResponseFormat("text")}, {}),
         ({"response_format": ResponseFormat("json_object")}, {"response_format": {"type": "json_object"}}),
@@ -93,6 +93,7 @@ def test_fields_without_a_place_are_skipped_and_named() -> None:
     fields: dict[str, Any] = {
         "verbosity": "low",
         "user": "u",
+        "service_tier": "flex",
         "safety_identifier": "s",
         "store": True,
         "prompt_cache_retention": "24h",

@@ -37,6 +37,8 @@ _NO_PLACE: Final = frozenset(
 _SAMPLING: Final = frozenset(
     ("temperature", "top_p", "max_tokens", "stop", "random_seed", "presence_penalty", "frequency_penalty")
 )
+_TIERS: Final = ("auto", "standard_only")
+"""Mistral's values of ``service_tier``; OpenAI's ``flex`` and ``priority`` are no values there."""
 _OWN: Final = frozenset(("safe_prompt", "prompt_mode", "guardrails", "random_seed"))
 """Fields of Mistral's own that a client may send under ``strictness: pass``."""
 
@@ -63,7 +65,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
         "response_format": _format(chat.response_format),
         "metadata": chat.metadata,
         "prediction": chat.prediction,
-        "service_tier": chat.service_tier,
+        "service_tier": chat.service_tier if chat.service_tier in _TIERS else None,
         "prompt_cache_key": chat.prompt_cache_key or session,
     }
     said = {name: value for name, value in members.items() if value is not None} | _reasoning(chat, model)
@@ -169,6 +171,8 @@ def _dropped(chat: Chat, model: Model) -> tuple[str, ...]:
         missing.discard("store")
     if not model.reasoning and chat.reasoning_effort not in (None, "none"):
         missing |= {"reasoning_effort", "reasoning"}
+    if chat.service_tier not in _TIERS:
+        missing.add("service_tier")
     return (*(name for name in chat.given if name in missing), *(name for name in chat.extra if name not in _OWN))
 
 

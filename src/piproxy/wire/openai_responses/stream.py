@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Final
 
-from piproxy import budget, jsontext
+from piproxy import jsontext
 from piproxy.errors import UpstreamBroken, UpstreamError
 from piproxy.events import Event, Finish, FinishReason, ReasoningOpaque, Started, Usage
 from piproxy.framing.answer import AnswerReader
@@ -20,6 +20,7 @@ from piproxy.wire.openai_responses.calls import CALL_TYPES, Calls
 from piproxy.wire.openai_responses.failure import cut_short, stream_failure
 from piproxy.wire.openai_responses.notes import Notes, notes_of
 from piproxy.wire.openai_responses.speech import Kind, Speech
+from piproxy.wire.openai_responses.usage import counted, estimated
 from piproxy.wire.room import StreamParser, WireRequest, keeping
 
 _WAITING: Final = ("response.created", "response.queued", "response.in_progress")
@@ -194,7 +195,7 @@ class ResponsesParser:
         whole = replay.whole_items(self._done_items, items)
         self.replay = replay.remembered(whole, self._notes.model)
         events += [ReasoningOpaque([it]) for it in (replay.opaque(item, self._notes.model) for item in whole) if it]
-        events.append(_usage(response.get("usage")) or self._estimate())
+        events.append(counted(response.get("usage")) or self._estimate())
         details = response.get("incomplete_details")
         if self._speech.stopped or status == "completed":
             self._finish("stop", None, events)
@@ -217,15 +218,8 @@ class ResponsesParser:
                 events += self._speech.content(("end", at), item.get("content"))
 
     def _estimate(self) -> Usage:
-        """Whoever asks for usage waits for it: without the provider's numbers, characters are counted."""
-        prompt = self._notes.prompt
-        thought = self._speech.size("summary", "reasoning")
-        return Usage(
-            input=budget.estimate(budget.prompt_chars(prompt)) if prompt is not None else 0,
-            output=budget.estimate(thought + self._speech.size("text", "refusal") + self._calls.size),
-            reasoning=budget.estimate(thought),
-            estimated=True,
-        )
+        spoken = self._speech.size("text", "refusal") + self._calls.size
+        return estimated(self._notes.prompt, spoken, self._speech.size("summary", "reasoning"))
 
     def _finish(self, reason: FinishReason, detail: Json, events: list[Event]) -> None:
         self._finished = True
@@ -257,23 +251,3 @@ def _text(event: Mapping[str, Json], name: str) -> str:
 def _int(value: Mapping[str, Json], name: str) -> int:
     number = value.get(name)
     return number if isinstance(number, int) and number > 0 else 0
-
-
-def _usage(value: Json) -> Usage | None:
-    """The provider's ``input_tokens`` include what was read from and written to its cache."""
-    if not isinstance(value, dict) or not value:
-        return None
-    said_in, said_out = value.get("input_tokens_details"), value.get("output_tokens_details")
-    in_details, out_details = (
-        said_in if isinstance(said_in, dict) else {},
-        said_out if isinstance(said_out, dict) else {},
-    )
-    read, written = _int(in_details, "cached_tokens"), _int(in_details, "cache_write_tokens")
-    return Usage(
-        input=max(0, _int(value, "input_tokens") - read - written),
-        output=_int(value, "output_tokens"),
-        cache_read=read,
-        cache_write=written,
-        reasoning=_int(out_details, "reasoning_tokens"),
-        total=_int(value, "total_tokens") or None,
-    )

@@ -1,0 +1,46 @@
+"""How many tokens an answer cost (wire reference, 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from piproxy import budget
+from piproxy.chat import Chat
+from piproxy.events import Usage
+from piproxy.jsontext import Json
+
+
+def counted(value: Json) -> Usage | None:
+    """The provider's own numbers; its ``input_tokens`` include what was read from and written to its cache."""
+    if not isinstance(value, dict) or not value:
+        return None
+    inputs, outputs = _details(value, "input_tokens_details"), _details(value, "output_tokens_details")
+    read, written = _int(inputs, "cached_tokens"), _int(inputs, "cache_write_tokens")
+    return Usage(
+        input=max(0, _int(value, "input_tokens") - read - written),
+        output=_int(value, "output_tokens"),
+        cache_read=read,
+        cache_write=written,
+        reasoning=_int(outputs, "reasoning_tokens"),
+        total=_int(value, "total_tokens") or None,
+    )
+
+
+def estimated(prompt: Chat | None, spoken: int, thought: int) -> Usage:
+    """By characters, where the provider says nothing: whoever asks for usage waits for it."""
+    return Usage(
+        input=budget.estimate(budget.prompt_chars(prompt)) if prompt is not None else 0,
+        output=budget.estimate(spoken + thought),
+        reasoning=budget.estimate(thought),
+        estimated=True,
+    )
+
+
+def _details(usage: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    value = usage.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _int(value: Mapping[str, Json], name: str) -> int:
+    number = value.get(name)
+    return number if isinstance(number, int) and number > 0 else 0

@@ -13,63 +13,39 @@ import pytest
 import trio
 from fakes.fetcher import ScriptedFetcher
 
-from piproxy.model import Model
+from piproxy.chat import Chat, UserMessage
 from piproxy.pi.auth_entry import read_entry
+from piproxy.pi.catalog import snapshot
 from piproxy.pi.directory import AgentDirectory
 from piproxy.pi.environment import KEY_VARIABLES, OAUTH, PROVIDERS
 from piproxy.pi.logins import resolve
-from piproxy.upstream.auth import sign
+from piproxy.upstream.auth import identity, sign
 from piproxy.upstream.keyring import Keyring
-from piproxy.wire.room import AuthScheme, WireRequest
+from piproxy.wire.room import Options, WireRequest
+from piproxy.wire.rooms import room_for
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
-SCHEMES: dict[str, AuthScheme] = {
+CATALOG = snapshot().models
+FIRST = {(model.provider, model.api): model for models in CATALOG.values() for model in reversed(models)}
+"""One model of every provider and API that the shipped catalog has."""
+
+NAMES = {
     "anthropic-messages": "x-api-key",
     "azure-openai-responses": "api-key",
-    "bedrock-converse-stream": "aws",
     "google-generative-ai": "x-goog-api-key",
     "google-vertex": "x-goog-api-key",
 }
-"""Where an API wants its key; all others: bearer."""
+"""The header of an API's own; all others: Authorization."""
 
-APIS: dict[str, tuple[str, ...]] = {
-    "amazon-bedrock": ("bedrock-converse-stream",),
-    "anthropic": ("anthropic-messages",),
-    "azure": ("azure-openai-responses", "openai-completions"),
-    "cloudflare-ai-gateway": ("openai-responses", "openai-completions", "anthropic-messages"),
-    "fireworks": ("anthropic-messages", "openai-completions"),
-    "github-copilot": ("openai-responses", "anthropic-messages", "openai-completions"),
-    "google": ("google-generative-ai",),
-    "google-vertex": ("google-vertex",),
-    "meta": ("openai-responses",),
-    "minimax": ("anthropic-messages",),
-    "minimax-cn": ("anthropic-messages",),
-    "mistral": ("mistral-conversations",),
-    "openai": ("openai-responses",),
-    "openai-codex": ("openai-codex-responses",),
-    "opencode": ("openai-responses", "openai-completions", "anthropic-messages", "google-generative-ai"),
-    "opencode-go": ("openai-completions", "anthropic-messages", "openai-responses", "google-generative-ai"),
-    "openrouter": ("openai-completions", "anthropic-messages"),
-    "radius": ("pi-messages",),
-    "typesafe": (),
-    "vercel-ai-gateway": ("anthropic-messages",),
-    "xai": ("openai-responses",),
+SECRETS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cf-aig-authorization", "chatgpt-account-id")
+
+MORE = {
+    "CLOUDFLARE_ACCOUNT_ID": "acc",
+    "CLOUDFLARE_GATEWAY_ID": "gw",
+    "AZURE_OPENAI_RESOURCE_NAME": "res",
 }
-"""The APIs of each provider (pi-on-disk.md, 3.1); all others: openai-completions."""
-
-MORE = {"CLOUDFLARE_ACCOUNT_ID": "acc", "CLOUDFLARE_GATEWAY_ID": "gw"}
-
-KEY_HEADERS = {
-    "bearer": {"Authorization": "Bearer k3y"},
-    "x-api-key": {"x-api-key": "k3y"},
-    "api-key": {"api-key": "k3y"},
-    "x-goog-api-key": {"x-goog-api-key": "k3y"},
-    "aws": {"Authorization": "Bearer k3y"},
-}
-SPECIAL = {
-    ("cloudflare-ai-gateway", api): {"cf-aig-authorization": "Bearer k3y"} for api in APIS["cloudflare-ai-gateway"]
-} | {("github-copilot", api): {"Authorization": "Bearer k3y"} for api in APIS["github-copilot"]}
+"""What some providers need beside a key."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +61,25 @@ class Case:
         return f"{self.provider} {self.api} {how}"
 
 
+def _usual(provider: str, api: str, key: str) -> dict[str, str]:
+    if provider == "cloudflare-ai-gateway":
+        return {"cf-aig-authorization": f"Bearer {key}"}
+    if api in NAMES and provider != "github-copilot":
+        return {NAMES[api]: key}
+    return {"authorization": f"Bearer {key}"}
+
+
 def _key_cases() -> list[Case]:
     cases: list[Case] = []
-    for provider in PROVIDERS:
-        for api in APIS.get(provider, ("openai-completions",)):
-            expected = SPECIAL.get((provider, api)) or KEY_HEADERS[SCHEMES.get(api, "bearer")]
-            if provider == "openai-codex":
-                continue
-            stored = {"type": "api_key", "key": "k3y", "env": MORE if provider.startswith("cloudflare") else {}}
-            cases.append(Case(provider, api, expected, stored))
-            for variable in KEY_VARIABLES[provider]:
-                bearer = variable == "ANTHROPIC_AUTH_TOKEN"
-                headers = {"Authorization": "Bearer k3y"} if bearer else expected
-                cases.append(Case(provider, api, headers, environ={variable: "k3y", **MORE}))
+    for provider, api in FIRST:
+        if provider == "openai-codex":
+            continue
+        usual = _usual(provider, api, "k3y")
+        stored = {"type": "api_key", "key": "k3y", "env": MORE}
+        cases.append(Case(provider, api, usual, stored))
+        for variable in KEY_VARIABLES[provider]:
+            bearer = {"authorization": "Bearer k3y"} if variable == "ANTHROPIC_AUTH_TOKEN" else usual
+            cases.append(Case(provider, api, bearer, environ={variable: "k3y", **MORE}))
     return cases
 
 
@@ -108,36 +90,48 @@ def _token(account: str) -> str:
 
 def _oauth_cases() -> list[Case]:
     cases: list[Case] = []
-    for provider in sorted(OAUTH):
+    for provider, api in FIRST:
+        if provider not in OAUTH:
+            continue
         access = {"anthropic": "sk-ant-oat01-x", "openai-codex": _token("acct")}.get(provider, "t0ken")
+        expected = _usual(provider, api, access)
+        if provider == "anthropic":
+            expected = {"authorization": f"Bearer {access}"}
+        if provider == "openai-codex":
+            expected["chatgpt-account-id"] = "acct"
         stored = {"type": "oauth", "access": access, "refresh": "r", "expires": 9007199254740991}
-        for api in APIS.get(provider, ("openai-completions",)):
-            expected = {"Authorization": f"Bearer {access}"}
-            if provider == "openrouter" and api == "anthropic-messages":
-                expected = {"x-api-key": access}
-            if provider == "openai-codex":
-                expected = {**expected, "chatgpt-account-id": "acct"}
-            cases.append(Case(provider, api, expected, stored))
+        cases.append(Case(provider, api, expected, stored))
     return cases
 
 
 CASES = _key_cases() + _oauth_cases()
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-async def test_from_what_is_configured_to_what_is_sent(case: Case, tmp_path: Path) -> None:
-    """Exactly these headers, and the key in no other."""
-    scheme = SCHEMES.get(case.api, "bearer")
-    request = WireRequest(url="https://h.example/v1/x", body=b"{}", headers={"accept": "a"}, auth=scheme)
-    model = Model(provider=case.provider, id="m", api=case.api, base_url="https://h.example/v1")
-    entry = read_entry(case.stored) if case.stored else None
-    login = resolve(case.provider, entry, None, case.environ)
+async def sent(case: Case, directory: Path) -> tuple[WireRequest, dict[str, str]]:
+    """The request of the model's own room, and its signed headers."""
+    model = FIRST[case.provider, case.api]
+    login = resolve(case.provider, read_entry(case.stored) if case.stored else None, None, case.environ)
     async with trio.open_nursery() as nursery:
         keyring = Keyring(
-            http=ScriptedFetcher(), directory=AgentDirectory(tmp_path), environ=case.environ, nursery=nursery
+            http=ScriptedFetcher(), directory=AgentDirectory(directory), environ=case.environ, nursery=nursery
         )
-        credential = await keyring.credential(model, login, {})
-    assert sign(request, credential, now=NOW) == {**case.expected, "accept": "a"}
+        credential = await keyring.credential(model, login, {"X-Team": "t"})
+    options = Options(identity=identity(model, credential), env=credential.env)
+    chat = Chat(model=model.canonical_id, messages=(UserMessage("hi"),))
+    request = room_for(model.api).build_request(chat, model, options)
+    return request, sign(request, credential, now=NOW)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_from_what_is_configured_to_what_is_sent(case: Case, tmp_path: Path) -> None:
+    """The secret stands in exactly these headers, and neither in the address nor in the body."""
+    request, signed = await sent(case, tmp_path)
+    assert {name.lower(): value for name, value in signed.items() if name.lower() in SECRETS} == case.expected
+    for secret in ("k3y", "t0ken", "sk-ant-oat"):
+        others = {name: value for name, value in signed.items() if name.lower() not in SECRETS}
+        assert secret not in f"{request.url} {request.body!r} {others}"
+    assert signed["X-Team"] == "t"
+    assert "{" not in request.url
 
 
 def test_no_provider_is_left_out() -> None:
@@ -150,12 +144,8 @@ def test_no_provider_is_left_out() -> None:
 async def test_bedrock_with_keys_is_signed(tmp_path: Path) -> None:
     """The one provider whose headers depend on the body."""
     environ = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1"}
-    model = Model(provider="amazon-bedrock", id="m", api="bedrock-converse-stream", base_url="https://h")
-    login = resolve("amazon-bedrock", None, None, environ)
-    async with trio.open_nursery() as nursery:
-        keyring = Keyring(http=ScriptedFetcher(), directory=AgentDirectory(tmp_path), environ=environ, nursery=nursery)
-        credential = await keyring.credential(model, login, {"X-Team": "t"})
-    request = WireRequest(url="https://h.example/model/m/converse-stream", body=b"{}", headers={}, auth="aws")
-    signed = sign(request, credential, now=NOW)
+    case = Case("amazon-bedrock", "bedrock-converse-stream", {}, environ=environ)
+    request, signed = await sent(case, tmp_path)
+    assert request.url.startswith("https://bedrock-runtime.eu-west-1.amazonaws.com/model/")
     assert signed["X-Team"] == "t"
     assert signed["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/20261122/eu-west-1/bedrock/")

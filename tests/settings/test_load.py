@@ -23,7 +23,7 @@ def test_defaults_are_the_records() -> None:
     """With nothing configured, the settings are the record's own defaults, and every source says so."""
     effective = load({})
     assert effective.settings == Settings()
-    assert set(effective.sources.values()) == {"default"}
+    assert set(effective.sources.values()) == {"default", "upstreamTimeoutSec"}
     assert set(effective.sources) == set(BY_KEY)
 
 
@@ -191,7 +191,11 @@ def test_bad_value_names_source_and_range(environ: dict[str, str], flags: dict[s
 
 def test_waits_default_to_the_upstream_timeout() -> None:
     """The first byte and the silence between two take it, unless set."""
-    settings = load({"PI_PROXY_UPSTREAM_TIMEOUT_MS": "7000", "PI_PROXY_IDLE_TIMEOUT_SEC": "3"}).settings
+    effective = load({"PI_PROXY_UPSTREAM_TIMEOUT_MS": "7000", "PI_PROXY_IDLE_TIMEOUT_SEC": "3"})
+    settings = effective.settings
+    assert effective.values["firstByteTimeoutSec"] == 7.0
+    assert effective.sources["firstByteTimeoutSec"] == "upstreamTimeoutSec"
+    assert effective.sources["idleTimeoutSec"] == "PI_PROXY_IDLE_TIMEOUT_SEC"
     assert (settings.first_byte_timeout_sec, settings.idle_timeout_sec) == (7.0, 3.0)
     assert Settings().total_timeout is None
     assert load({"PI_PROXY_TOTAL_TIMEOUT_SEC": "9"}).settings.total_timeout == 9.0
@@ -221,6 +225,7 @@ def test_text_for_the_file() -> None:
     """``config set`` takes the file's units and refuses what the file would repair."""
     assert parse_text("maxBodySizeMb", "20") == 20
     assert parse_text("customModels", "a/b,c/d") == ("a/b", "c/d")
+    assert parse_text("zed", "providerName=Mine, autoSync=true") == {"providerName": "Mine", "autoSync": True}
     for key, text in (("maxBodySizeMb", "1000"), ("upstreamTimeoutSec", "1"), ("port", "0"), ("prot", "1")):
         with pytest.raises(ConfigError):
             parse_text(key, text)

@@ -28,7 +28,7 @@ class Effective:
     values: Mapping[str, Value]
     """By key of the file."""
     sources: Mapping[str, str]
-    """By key: ``--port``, ``PI_PROXY_PORT``, the file's path, or ``default``."""
+    """By key: ``--port``, ``PI_PROXY_PORT``, the file's path, ``default``, or the setting that stands in."""
     warnings: tuple[str, ...] = ()
     """What was wrong in the file and how it was taken."""
 
@@ -49,6 +49,9 @@ def load(environ: Mapping[str, str], path: Path | None = None, flags: Mapping[st
             found = value, DEFAULT if value == setting.default and warning else str(path)
             warnings += [f"{path}: {warning}"] if warning else []
         values[setting.key], sources[setting.key] = found or (setting.default, DEFAULT)
+    for key in ("firstByteTimeoutSec", "idleTimeoutSec"):
+        if not values[key]:
+            values[key], sources[key] = values["upstreamTimeoutSec"], "upstreamTimeoutSec"
     warnings += [f"{path}: {key}: unknown key" for key in document if key not in BY_KEY]
     return Effective(settings_from(values), values, sources, tuple(warnings))
 

@@ -67,8 +67,6 @@ class Settings:
 def settings_from(values: Mapping[str, Value]) -> Settings:
     """The record of checked values: all of them, by key of the file."""
     fields: dict[str, Any] = {BY_KEY[key].field: value for key, value in values.items()}
-    for name in ("max_body_size_mb", "upstream_timeout_sec"):
+    for name in ("max_body_size_mb", "upstream_timeout_sec", "first_byte_timeout_sec", "idle_timeout_sec"):
         fields[name] = float(fields[name])
-    for name in ("first_byte_timeout_sec", "idle_timeout_sec"):
-        fields[name] = fields[name] or fields["upstream_timeout_sec"]
     return Settings(**fields)

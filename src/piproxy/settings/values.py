@@ -60,8 +60,12 @@ def parsed(setting: Setting, text: str, source: str, factor: float = 1.0, unit: 
             return text
         case "strings":
             return tuple(item.strip() for item in text.split(",") if item.strip())
-        case "map" | "zed":
+        case "map":
             return _pairs(text, source)
+        case "zed":
+            return {
+                name: value == "true" if name == "autoSync" else value for name, value in _pairs(text, source).items()
+            }
         case "string":
             if not text and setting.default != "":
                 raise ConfigError(f"{source}: must not be empty.")
@@ -133,8 +137,8 @@ def _number(setting: Setting, text: str, source: str, factor: float, unit: str) 
     return value if factor != 1.0 else number
 
 
-def _pairs(text: str, source: str) -> Mapping[str, str | bool]:
-    pairs: dict[str, str | bool] = {}
+def _pairs(text: str, source: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
     for item in text.split(","):
         name, found, value = item.partition("=")
         if not item.strip():

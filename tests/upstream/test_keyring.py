@@ -20,6 +20,7 @@ from piproxy.pi.auth_entry import read_entry
 from piproxy.pi.directory import AgentDirectory
 from piproxy.pi.jsonfile import dump
 from piproxy.pi.logins import resolve
+from piproxy.pi.registry import Registry
 from piproxy.upstream.keyring import Keyring
 
 NOW = 1_800_000_000
@@ -153,6 +154,20 @@ async def test_a_stored_login_is_renewed_and_so_is_the_header_made_of_it(tmp_pat
     async with room(tmp_path, {}, ok({"access_token": "new"})) as here:
         found = await here.credential(model("xai"), old, {"authorization": "Bearer old", "X": "old"})
     assert (found.api_key, found.headers) == ("new", {"authorization": "Bearer new", "X": "old"})
+
+
+async def test_a_radius_gateway_of_the_user_s_renews_at_its_own_address(tmp_path: Path) -> None:
+    """Its refresh token is not for Radius's own gateway, nor for wherever its models are."""
+    old = oauth("old", left=0)
+    config = {"providers": {"corp": {"baseUrl": "https://gw.example/v1", "oauth": "radius"}}}
+    await trio.Path(tmp_path / "auth.json").write_bytes(dump({"corp": old}))
+    await trio.Path(tmp_path / "models.json").write_bytes(dump(config))
+    registry = Registry(AgentDirectory(tmp_path), {}, apis=["pi-messages"])
+    async with room(tmp_path, {}, ok({"access_token": "new", "refresh_token": "r2", "expires_in": 600})) as here:
+        elsewhere = model("corp", "pi-messages", "https://models.example/v1")
+        found = await here.keyring.credential(elsewhere, registry.view().login("corp"), {})
+    assert found.api_key == "new"
+    assert here.http.asked[0].url == "https://gw.example/v1/oauth/token"
 
 
 async def test_a_login_that_cannot_be_renewed_says_so(tmp_path: Path) -> None:

@@ -181,6 +181,7 @@ class View:
             override=override,
             run_commands=run_commands,
             oauth=RADIUS if config and config.radius else None,
+            gateway=gateway(config) if config and config.radius else None,
         )
         return replace(login, problem=_public(login.problem), detail=login.problem) if login.problem else login
 

@@ -91,6 +91,11 @@ CONVERSATIONS = [
         ],
         id="a call without result",
     ),
+    pytest.param(
+        (UserMessage("q"), AssistantMessage(None, (CALL,)), ToolMessage((Text(" 1 "),), "toolu_1")),
+        [{"role": "user", "content": "q"}, turn("assistant", CALL_BLOCK), turn("user", result(" 1 "))],
+        id="one text part is a string",
+    ),
     pytest.param((ToolMessage("lost", "x"),), [{"role": "user", "content": "lost"}], id="a result without call"),
     pytest.param(
         (UserMessage("q"), AssistantMessage((Text("a"), Refusal("no")), refusal="never"), UserMessage("r")),

@@ -365,3 +365,19 @@ def test_bytes_after_the_end() -> None:
     found = reader.feed(sse([START, *stop(), ERROR, begin(0, type="text", text="A")]) + b"data: [DONE]\n\n")
     assert found[-1] == Finish("stop")
     assert list(reader.end()) == []
+
+
+def test_a_last_event_without_its_blank_line() -> None:
+    """The end of the connection ends the event, too."""
+    reader = parser()
+    assert list(reader.feed(sse([START, *stop()])[:-2])) == [Started("msg_1", "claude")]
+    assert list(reader.end()) == [Usage(input=7, output=5), Finish("stop")]
+
+
+def test_server_tools_are_not_kept() -> None:
+    """What the provider did by itself is no part of the message that comes back."""
+    reader = parser()
+    thought = begin(0, type="thinking", thinking="A", signature="s")
+    search = begin(1, type="server_tool_use", id="s", name="web_search")
+    reader.feed(sse([START, thought, search, begin(2, type="tool_use", id="t", name="f"), *stop("tool_use")]))
+    assert [block["type"] for block in reader.replay["t"]["blocks"]] == ["thinking", "tool_use"]

@@ -168,16 +168,22 @@ def test_nothing_to_keep() -> None:
         assert reader.replay == {}
 
 
-def test_free_text_tools() -> None:
-    """The text of a custom tool is taken out of the arguments that carried it."""
-    events = [
-        at(0, "toolcall_start", id="t", toolName="run"),
-        at(0, "toolcall_delta", delta='{"input": "x'),
-        at(0, "toolcall_delta", delta=' = 1"}'),
-        at(0, "toolcall_end", toolCall={}),
-    ]
-    notes = Notes(custom=frozenset(("run",)))
-    assert content(*events, notes=notes) == [ToolCallStart(0, "t", "run", custom=True), ToolCallDelta(0, "x = 1")]
+@pytest.mark.parametrize(
+    ("pieces", "text"), [(('{"input": "x', ' = 1"}'), "x = 1"), (('{"input": "cut',), '{"input": "cut'), (("3",), "3")]
+)
+def test_free_text_tools(pieces: tuple[str, ...], text: str) -> None:
+    """The text of a custom tool is taken out of the arguments that carried it; what cannot be is given as it is."""
+    begun = at(0, "toolcall_start", id="t", toolName="run")
+    deltas = [at(0, "toolcall_delta", delta=piece) for piece in pieces]
+    found = content(begun, *deltas, at(0, "toolcall_end", toolCall={}), notes=Notes(custom=frozenset(("run",))))
+    assert found == [ToolCallStart(0, "t", "run", custom=True), ToolCallDelta(0, text)]
+
+
+def test_a_last_event_without_its_blank_line() -> None:
+    """The end of the connection ends the event, too."""
+    reader = parser()
+    assert list(reader.feed(sse([DONE])[:-1])) == []
+    assert list(reader.end())[-1] == Finish("stop")
 
 
 def test_only_the_first_data_line_counts() -> None:

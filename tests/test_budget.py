@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from piproxy.budget import estimate, output_cap, prompt_chars, thinking_budget
+from piproxy.budget import estimate, estimated_usage, output_cap, prompt_chars, thinking_budget
 from piproxy.chat import (
     AssistantMessage,
     Audio,
@@ -18,6 +18,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
+from piproxy.events import Usage
 from piproxy.model import Model
 
 
@@ -102,3 +103,8 @@ def test_everything_in_the_prompt_counts() -> None:
 def test_the_estimate_rounds_up() -> None:
     """Three and a half characters are a token."""
     assert [estimate(0), estimate(1), estimate(7), estimate(8)] == [0, 1, 2, 3]
+
+
+def test_an_estimate_says_that_it_is_one() -> None:
+    """Whoever asks for usage gets numbers, marked as counted by characters."""
+    assert estimated_usage(35, 8, 1) == Usage(input=10, output=3, reasoning=1, estimated=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from piproxy.chat import AssistantMessage, Chat, Content, File, Image, Refusal, Text
+from piproxy.events import Usage
 from piproxy.jsontext import dump
 from piproxy.model import Model
 from piproxy.thinking import BUDGETS
@@ -36,6 +37,11 @@ def prompt_chars(chat: Chat) -> int:
 def estimate(chars: int) -> int:
     """Tokens that ``chars`` characters probably are (pi's rule: 3.5 characters each)."""
     return math.ceil(chars / CHARS_PER_TOKEN)
+
+
+def estimated_usage(prompt: int, said: int, reasoned: int = 0) -> Usage:
+    """Usage of an answer whose provider counted nothing, from characters; ``said`` includes ``reasoned``."""
+    return Usage(input=estimate(prompt), output=estimate(said), reasoning=estimate(reasoned), estimated=True)
 
 
 def output_cap(

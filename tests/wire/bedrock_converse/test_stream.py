@@ -50,7 +50,8 @@ def end(reason: str = "end_turn") -> bytes:
 
 def read(*messages: bytes, notes: Notes | None = None) -> Sequence[Event]:
     parse = parser(notes)
-    return [*parse.feed(b"".join((START, *messages))), *parse.end()]
+    events = [*parse.feed(b"".join((START, *messages))), *parse.end()]
+    return [event for event in events if not (isinstance(event, Usage) and event.estimated)]
 
 
 def test_an_answer_with_text_and_usage() -> None:
@@ -85,11 +86,21 @@ def test_metadata_may_be_missing() -> None:
     assert read(delta(0, text="a"), stop(0), end()) == [Started(), TextDelta("a"), Finish("stop")]
 
 
+def test_usage_that_nobody_counted_is_estimated() -> None:
+    """By the characters of prompt and answer, and marked as such."""
+    parse = parser(Notes(prompt_chars=70))
+    parse.feed(START + delta(0, reasoningContent={"text": "1234567"}) + delta(1, text="1234567") + call(2, "t", "f"))
+    parse.feed(delta(2, toolUse={"input": '{"a": 1234567}'}))
+    estimate = Usage(input=20, output=8, reasoning=2, estimated=True)
+    assert [*parse.feed(end()), *parse.end()][-2:] == [estimate, Finish("tool_calls")]
+
+
 def test_nothing_counts_after_the_finish() -> None:
     """What follows the metadata is not looked at, not even a message that is cut off."""
     parse = parser()
-    given = parse.feed(START + end() + event("metadata", {}) + delta(0, text="late") + START[:20])
-    assert given == [Started(), Finish("stop")]
+    counted = event("metadata", {"usage": {"inputTokens": 1, "outputTokens": 2}})
+    given = parse.feed(START + end() + counted + delta(0, text="late") + START[:20])
+    assert given == [Started(), Usage(input=1, output=2), Finish("stop")]
     assert parse.end() == []
 
 

@@ -44,7 +44,8 @@ def sse(*documents: Json) -> bytes:
 
 def read(*documents: Json, notes: Notes | None = None) -> Sequence[Event]:
     parse = parser(notes)
-    return [*parse.feed(sse(*documents)), *parse.end()]
+    events = [*parse.feed(sse(*documents)), *parse.end()]
+    return [event for event in events if not (isinstance(event, Usage) and event.estimated)]
 
 
 def test_an_answer_with_thoughts_text_and_usage() -> None:
@@ -80,6 +81,14 @@ def test_usage_after_the_finish_reason_still_counts() -> None:
     assert not any(isinstance(event, Finish) for event in parse.feed(sse(candidate({"text": "a"}, finish="STOP"))))
     parse.feed(sse({"usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 2}}))
     assert parse.end() == [Usage(input=1, output=2), Finish("stop")]
+
+
+def test_usage_that_nobody_counted_is_estimated() -> None:
+    """By the characters of prompt and answer, and marked as such."""
+    parse = parser(Notes(prompt_chars=70))
+    thought = {"text": "1234567", "thought": True}
+    parse.feed(sse(candidate(thought, {"text": "1234567"}, {"functionCall": {"name": "fffff"}}, finish="STOP")))
+    assert parse.end()[0] == Usage(input=20, output=6, reasoning=2, estimated=True)
 
 
 def test_calls_have_dense_indexes_own_ids_and_their_arguments() -> None:

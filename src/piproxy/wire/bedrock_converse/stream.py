@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from piproxy import jsontext
+from piproxy.budget import estimated_usage
 from piproxy.errors import ProviderError, UpstreamBroken
 from piproxy.events import (
     Event,
@@ -55,6 +56,8 @@ class Notes:
     """The model that signs the thinking: its blocks go back to no other one."""
     custom: frozenset[str] = frozenset()
     """Names of free-text tools: their input comes inside an object, and is given when it is whole."""
+    prompt_chars: int = 0
+    """For an estimate, when the provider counts nothing."""
 
 
 @dataclass(slots=True)
@@ -95,6 +98,9 @@ class _Parser:
         self._calls: list[str] = []
         self._layout: list[Json] = []
         self._signed = False
+        self._said = 0
+        self._reasoned = 0
+        self._usage: Usage | None = None
         self._started = False
         self._stop: str | None = None
         self._finished = False
@@ -172,10 +178,12 @@ class _Parser:
             return
         text = delta.get("text")
         if isinstance(text, str) and text:
+            self._said += len(text)
             block.text.append(text)
             events.append(TextDelta(text))
         piece = _object(delta.get("toolUse")).get("input")
         if isinstance(piece, str) and piece and block.call is not None:
+            self._said += len(piece)
             block.arguments.append(piece)
             if not block.custom:
                 events.append(ToolCallDelta(block.call, piece))
@@ -184,6 +192,8 @@ class _Parser:
     def _reasoning_delta(self, block: _Block, delta: Mapping[str, Json], events: list[Event]) -> None:
         text, signature, redacted = delta.get("text"), delta.get("signature"), delta.get("redactedContent")
         if isinstance(text, str) and text:
+            self._said += len(text)
+            self._reasoned += len(text)
             block.thoughts.append(text)
             events.append(ReasoningDelta(text))
         if isinstance(signature, str) and signature:
@@ -223,7 +233,7 @@ class _Parser:
     def _metadata(self, event: Mapping[str, Json], events: list[Event]) -> None:
         usage = event.get("usage")
         if isinstance(usage, dict):
-            events.append(_usage(usage))
+            self._usage = _usage(usage)
         if self._stop is not None:
             self._finish(events)
 
@@ -231,6 +241,7 @@ class _Parser:
         self._finished = True
         if self._signed and self._calls:
             self.replay = {self._calls[0]: remembered(self._notes.model, self._layout)}
+        events.append(self._usage or estimated_usage(self._notes.prompt_chars, self._said, self._reasoned))
         reason = _FINISH[self._stop or ""]
         if reason == "stop" and self._calls:
             reason = "tool_calls"

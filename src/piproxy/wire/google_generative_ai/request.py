@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from piproxy import functiontools, jsontext
-from piproxy.budget import output_cap
+from piproxy.budget import output_cap, prompt_chars
 from piproxy.chat import Chat
 from piproxy.errors import UnsupportedParameter
 from piproxy.headers import layered
@@ -63,7 +63,7 @@ def wire_request(url: str, chat: Chat, model: Model, options: Options) -> WireRe
         headers=layered({"content-type": "application/json", "accept": "text/event-stream"}, model.headers, affinity),
         auth="x-goog-api-key",
         dropped=dropped,
-        notes=Notes(options.wire_id, frozenset(tool.name for tool in chat.tools if tool.custom)),
+        notes=Notes(options.wire_id, frozenset(tool.name for tool in chat.tools if tool.custom), prompt_chars(chat)),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from piproxy import jsontext
+from piproxy.budget import estimated_usage
 from piproxy.errors import ProviderError, UpstreamBroken
 from piproxy.events import (
     Event,
@@ -59,6 +60,8 @@ class Notes:
     """Where made-up tool-call ids come from."""
     custom: frozenset[str] = frozenset()
     """Names of free-text tools."""
+    prompt_chars: int = 0
+    """For an estimate, when the provider counts nothing."""
 
 
 def stream_parser(request: WireRequest, content_type: str) -> StreamParser:
@@ -72,8 +75,9 @@ class _Parser:
     def __init__(self, notes: Notes) -> None:
         self.replay: Mapping[str, Json] = {}
         self._reader = DocumentReader()
-        self._wire_id = notes.wire_id
-        self._custom = notes.custom
+        self._notes = notes
+        self._said = 0
+        self._reasoned = 0
         self._started = False
         self._ids: set[str] = set()
         self._made_up = 0
@@ -94,8 +98,7 @@ class _Parser:
             self._read(self._reader.end(), events)
             if self._finish is None:
                 raise self._blocked or UpstreamBroken("The provider's answer ended without a finish reason.")
-        if self._usage:
-            events.append(self._usage)
+        events.append(self._usage or estimated_usage(self._notes.prompt_chars, self._said, self._reasoned))
         reason = _FINISH[self._finish]
         if reason == "stop" and self._ids:
             reason = "tool_calls"
@@ -138,7 +141,10 @@ class _Parser:
             return
         text = part.get("text")
         if isinstance(text, str) and text:
-            events.append(ReasoningDelta(text) if part.get("thought") is True else TextDelta(text))
+            thought = part.get("thought") is True
+            self._said += len(text)
+            self._reasoned += len(text) if thought else 0
+            events.append(ReasoningDelta(text) if thought else TextDelta(text))
         if signature and isinstance(text, str):
             events.append(ReasoningOpaque(reasoning_detail(signature)))
 
@@ -153,7 +159,8 @@ class _Parser:
             self.replay = {**self.replay, call_id: extra}
         args = call.get("args")
         text = jsontext.dump({} if args is None else args).decode()
-        custom = name in self._custom
+        self._said += len(name) + len(text)
+        custom = name in self._notes.custom
         events.append(ToolCallStart(index, call_id, name, custom=custom, extra_content=extra))
         if text := free_text(text) if custom else text:
             events.append(ToolCallDelta(index, text))
@@ -163,7 +170,7 @@ class _Parser:
         call_id = given
         while not call_id or call_id in self._ids:
             self._made_up += 1
-            call_id = "_".join(filter(None, ("call", self._wire_id[:28], str(self._made_up))))
+            call_id = "_".join(filter(None, ("call", self._notes.wire_id[:28], str(self._made_up))))
         self._ids.add(call_id)
         return call_id
 

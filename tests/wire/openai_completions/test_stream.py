@@ -172,7 +172,7 @@ def test_nothing_after_done() -> None:
     assert parse(data) == parse(sse(chunk({"content": "a"}), STOP))
     parser = CompletionsParser(Notes())
     parser.feed(data)
-    assert parser.feed(b"more") == []
+    assert not parser.feed(b"more")
     assert list(parser.end()) == []
 
 

@@ -26,6 +26,8 @@ from piproxy.wire.openai_completions.request import Notes
 from piproxy.wire.openai_completions.toolcalls import ToolCalls
 from piproxy.wire.openai_completions.usage import usage_of
 
+_PLAIN: Final = frozenset(("role", "content", "refusal", "tool_calls"))
+"""Keys of a delta that never hold thinking."""
 _ANSWER_KEYS: Final = frozenset(("choices", "usage", "x_groq", "prompt_filter_results"))
 
 
@@ -64,13 +66,13 @@ class Answer:
         fault = _fault(chunk)
         if fault is not None:
             raise fault
-        if not isinstance(chunk, Mapping):
+        if not isinstance(chunk, dict):
             raise UpstreamBroken("The provider sent a frame that is no object.")
         self._identity(chunk)
         self._count(chunk)
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, Mapping) and not choice.get("index"):
+            if isinstance(choice, dict) and not choice.get("index"):
                 yield from self._choice(choice, ("message", "delta") if whole else ("delta", "message"))
 
     def end(self) -> Iterator[Event]:
@@ -109,10 +111,10 @@ class Answer:
     def _count(self, chunk: Mapping[str, Json]) -> None:
         """The last usage wins; one beside a choice or in ``x_groq`` counts where there is no other."""
         usage = chunk.get("usage")
-        if isinstance(usage, Mapping) and usage:
+        if isinstance(usage, dict) and usage:
             self._usage = usage
         groq = chunk.get("x_groq")
-        if isinstance(groq, Mapping) and isinstance(groq.get("usage"), Mapping):
+        if isinstance(groq, dict) and isinstance(groq.get("usage"), dict):
             self._side_usage = groq["usage"]
 
     def _used(self) -> Usage:
@@ -137,9 +139,9 @@ class Answer:
     def _choice(self, choice: Mapping[str, Json], places: tuple[str, str]) -> Iterator[Event]:
         yield from self._start()
         usage = choice.get("usage")
-        if isinstance(usage, Mapping) and usage:
+        if isinstance(usage, dict) and usage:
             self._side_usage = usage
-        delta = next((choice[place] for place in places if isinstance(choice.get(place), Mapping)), None)
+        delta = next((choice[place] for place in places if isinstance(choice.get(place), dict)), None)
         if delta is not None:
             for event in self._delta(delta):
                 self._said += _length(event)
@@ -155,8 +157,10 @@ class Answer:
             self._reason = self._reason or reason
 
     def _delta(self, delta: Mapping[str, Json]) -> Iterator[Event]:
-        parts = [(text, thought) for text, thought in reasoning.content_parts(delta.get("content")) if text]
-        yield from self._thinking(delta, in_parts=any(thought for _, thought in parts))
+        parts = [part for part in reasoning.content_parts(delta.get("content")) if part[0]]
+        in_parts = any(thought for _, thought in parts)
+        if in_parts or not delta.keys() <= _PLAIN:
+            yield from self._thinking(delta, in_parts=in_parts)
         for text, thought in parts:
             if thought:
                 self._reasoned.append(text)
@@ -166,10 +170,10 @@ class Answer:
             yield RefusalDelta(refusal)
         calls = delta.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
-            if isinstance(call, Mapping):
+            if isinstance(call, dict):
                 yield from self._calls.read(call)
         legacy = delta.get("function_call")
-        if isinstance(legacy, Mapping):
+        if isinstance(legacy, dict):
             yield from self._calls.read({"index": 0, "function": legacy})
 
     def _thinking(self, delta: Mapping[str, Json], *, in_parts: bool) -> Iterator[Event]:
@@ -203,15 +207,15 @@ def _fault(chunk: Json) -> PiproxyError | None:
     if isinstance(chunk, list) and len(chunk) == 1:
         chunk = chunk[0]
         return _fault(chunk) or UpstreamBroken("The provider sent a list where an object belongs.")
-    if not isinstance(chunk, Mapping):
+    if not isinstance(chunk, dict):
         return None
     if isinstance(chunk.get("error"), dict | str) and chunk["error"]:
         return _mapped(chunk)
     choices = chunk.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, Mapping) and isinstance(choice.get("error"), dict) and choice["error"]:
+        if isinstance(choice, dict) and isinstance(choice.get("error"), dict) and choice["error"]:
             return _mapped(choice)
-    if chunk.get("object") == "error" or (not _ANSWER_KEYS & chunk.keys() and _complains(chunk)):
+    if chunk.get("object") == "error" or (_ANSWER_KEYS.isdisjoint(chunk) and _complains(chunk)):
         return _mapped(chunk)
     return None
 

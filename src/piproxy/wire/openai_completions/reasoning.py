@@ -20,9 +20,9 @@ def content_parts(content: Json) -> Iterable[tuple[str, bool]]:
     for part in content:
         if isinstance(part, str):
             yield part, False
-        elif isinstance(part, Mapping) and part.get("type") == "thinking":
+        elif isinstance(part, dict) and part.get("type") == "thinking":
             yield from ((text, True) for text in _thoughts(part.get("thinking")))
-        elif isinstance(part, Mapping) and part.get("type", "text") in ("text", "output_text"):
+        elif isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"):
             text = part.get("text")
             if isinstance(text, str):
                 yield text, False
@@ -69,5 +69,5 @@ def _thoughts(thinking: Json) -> Iterable[str]:
     if isinstance(thinking, str):
         yield thinking
     for piece in thinking if isinstance(thinking, list) else ():
-        if isinstance(piece, Mapping) and piece.get("type", "text") == "text" and isinstance(piece.get("text"), str):
+        if isinstance(piece, dict) and piece.get("type", "text") == "text" and isinstance(piece.get("text"), str):
             yield piece["text"]

@@ -50,7 +50,8 @@ class CompletionsParser:
         if self._document is not None:
             self._collect(data)
             return ()
-        return _taken(self._frames(self._sse.feed(data)))
+        frames = self._sse.feed(data)
+        return _taken(self._frames(frames)) if frames else ()
 
     def end(self) -> Sequence[Event]:
         if self._over:

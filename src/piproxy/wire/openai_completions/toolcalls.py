@@ -57,7 +57,7 @@ class ToolCalls:
         """Events of one element of ``delta.tool_calls``."""
         custom = delta.get("type") == "custom" or "custom" in delta
         function = delta.get("custom") if custom else delta.get("function")
-        if not isinstance(function, Mapping):
+        if not isinstance(function, dict):
             function = {}
         name = function.get("name")
         name = name if isinstance(name, str) else ""

@@ -67,7 +67,7 @@ def _others(asked: Mapping[str, Json], said: Mapping[str, Json]) -> Json | None:
 
 
 def _object(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _first(*values: Json) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from piproxy.wire.anthropic_messages.schemas import (
     input_schema,
@@ -185,3 +188,74 @@ def test_output_schemas_are_closed(schema: Any, sent: Any) -> None:
 def test_recursion_is_seen(schema: Any, is_recursive: bool) -> None:
     """Anthropic compiles no schema that needs itself."""
     assert recursive(schema) is is_recursive
+
+
+COMPILED = {
+    *("type", "properties", "required", "additionalProperties", "items", "minItems", "enum", "const", "format"),
+    *("anyOf", "allOf", "$ref", "$defs", "definitions", "description", "title"),
+}
+"""All keywords that Anthropic's SDKs leave in a schema."""
+
+
+def schemas() -> st.SearchStrategy[Any]:
+    """Schemas with anything in them, deep and wide."""
+    leaf = st.sampled_from(
+        [
+            {},
+            {"type": "string", "pattern": "^a", "default": "b"},
+            {"type": "integer", "enum": [1, 2], "exclusiveMinimum": 0},
+            {"type": ["number", "null"], "multipleOf": 2},
+            {"const": None},
+            {"enum": [{"type": "object"}]},
+            {"type": "string", "format": "ipv4", "minLength": 1},
+            {"$ref": "#/$defs/x", "description": "d"},
+        ]
+    )
+
+    def wider(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        some = st.lists(inner, min_size=1, max_size=3)
+        named = st.dictionaries(st.sampled_from(["a", "type", "anyOf", "minimum"]), inner, max_size=3)
+        return st.one_of(
+            st.fixed_dictionaries(
+                {"type": st.just("object"), "properties": named}, optional={"minProperties": st.just(1)}
+            ),
+            st.fixed_dictionaries({"type": st.just("object"), "additionalProperties": inner, "not": inner}),
+            st.fixed_dictionaries({"items": inner}, optional={"minItems": st.integers(0, 3), "contains": inner}),
+            st.fixed_dictionaries({"oneOf": some}, optional={"discriminator": st.just({"propertyName": "a"})}),
+            st.fixed_dictionaries({"allOf": some, "if": inner}),
+            st.fixed_dictionaries({"anyOf": some, "$defs": named}),
+        )
+
+    return st.recursive(leaf, wider, max_leaves=12)
+
+
+def nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    yield schema
+    for place in ("properties", "$defs", "definitions"):
+        for inner in schema.get(place, {}).values():
+            yield from nodes(inner)
+    for place in ("anyOf", "allOf"):
+        for inner in schema.get(place, []):
+            yield from nodes(inner)
+    if "items" in schema:
+        yield from nodes(schema["items"])
+
+
+@given(schemas())
+def test_every_output_schema_compiles(schema: dict[str, Any]) -> None:
+    """Whatever comes in: closed objects and no keyword beyond those that Anthropic compiles, and nothing is lost."""
+    before = copy.deepcopy(schema)
+    sent = output_schema(schema)
+    assert schema == before
+    for node in nodes(sent):
+        assert node.keys() <= COMPILED
+        assert node.get("type") != "object" or node["additionalProperties"] is False
+        assert node.get("minItems", 0) in (0, 1)
+    assert output_schema(sent) == sent
+
+
+@given(schemas())
+def test_strict_means_compilable(schema: dict[str, Any]) -> None:
+    """A schema that qualifies as strict needs no rewriting."""
+    if qualifies_for_strict(schema):
+        assert output_schema(schema) == schema

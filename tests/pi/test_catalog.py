@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import time
 from collections import Counter
@@ -108,8 +109,10 @@ def install(package: Path, generated_at: str, corp: object) -> Path:
     """A pi-ai package with one provider."""
     data = package / "dist" / "providers" / "data"
     data.mkdir(parents=True)
-    (data / "corp.json").write_text(json.dumps(corp))
-    manifest = {"schemaVersion": 6, "generatedAt": generated_at, "files": {"corp.json": "0"}}
+    content = json.dumps(corp).encode()
+    (data / "corp.json").write_bytes(content)
+    hashes = {"corp.json": hashlib.sha256(content).hexdigest()}
+    manifest = {"schemaVersion": 6, "generatedAt": generated_at, "files": hashes}
     (data / ".manifest.json").write_text(json.dumps(manifest))
     return package
 
@@ -197,6 +200,14 @@ def test_manifest_that_makes_no_sense_is_refused(manifest: str, tmp_path: Path) 
     package = install(tmp_path, "2026-12-01T00:00:00.000Z", {"a": {"m/1": ENTRY}})
     (package / "dist" / "providers" / "data" / ".manifest.json").write_text(manifest)
     with pytest.raises(ValueError):  # noqa: PT011 - of any kind
+        read_installed(package, "1")
+
+
+def test_file_that_is_not_what_the_manifest_says_is_refused(tmp_path: Path) -> None:
+    """Half an update of pi is not used."""
+    package = install(tmp_path, "2026-12-01T00:00:00.000Z", {"a": {"m/1": ENTRY}})
+    (package / "dist" / "providers" / "data" / "corp.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"corp\.json is not what the manifest says"):
         read_installed(package, "1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -361,8 +362,10 @@ def install_pi(root: Path, generated_at: str, id: str) -> Mapping[str, str]:
     manifest = {"name": "@earendil-works/pi-coding-agent", "version": "9.9.9"}
     (home / "pi-coding-agent" / "package.json").write_text(json.dumps(manifest))
     entry = {"id": id, "api": "openai-completions", "baseUrl": "https://x", "type": "chat"}
-    (data / "groq.json").write_text(json.dumps({"openai-completions": {f"chat:{id}": entry}}))
-    touched(data / ".manifest.json", json.dumps({"generatedAt": generated_at, "files": {"groq.json": ""}}))
+    content = json.dumps({"openai-completions": {f"chat:{id}": entry}}).encode()
+    (data / "groq.json").write_bytes(content)
+    hashes = {"groq.json": hashlib.sha256(content).hexdigest()}
+    touched(data / ".manifest.json", json.dumps({"generatedAt": generated_at, "files": hashes}))
     return {"PI_PACKAGE_DIR": str(home / "pi-coding-agent")}
 
 

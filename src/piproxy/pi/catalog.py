@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -72,7 +73,8 @@ def snapshot() -> Catalog:
 def read_installed(package: Path, pi_version: str) -> Catalog:
     """The catalog of an installed pi-ai package, 0.73 or later.
 
-    Raises ``OSError`` or ``ValueError`` when the data is missing or cannot be read; the snapshot stands in then.
+    Raises ``OSError`` or ``ValueError`` when the data is missing, cannot be read or is not what its manifest says; the
+    snapshot stands in then.
     """
     data = package / "dist" / "providers" / "data"
     if not (data / ".manifest.json").exists():
@@ -85,7 +87,10 @@ def read_installed(package: Path, pi_version: str) -> Catalog:
     models: dict[str, tuple[Model, ...]] = {}
     others: dict[str, dict[str, tuple[str, ...]]] = {}
     for provider in sorted(name.removesuffix(".json") for name in names):
-        chat, rest = _sorted_out(provider, json.loads((data / f"{provider}.json").read_bytes()))
+        content = (data / f"{provider}.json").read_bytes()
+        if sha256(content).hexdigest() != names[f"{provider}.json"]:
+            raise ValueError(f"{provider}.json is not what the manifest says")
+        chat, rest = _sorted_out(provider, json.loads(content))
         if chat:
             models[provider] = chat
         if rest:

@@ -123,6 +123,8 @@ def test_deep_nesting_is_no_crash() -> None:
         (400, Complaint("prompt is too long: 300000 tokens"), (400, "context_length_exceeded")),
         (400, Complaint("Input is too long for requested model."), (400, "context_length_exceeded")),
         (400, Complaint("The input token count (9) exceeds the maximum number"), (400, "context_length_exceeded")),
+        (400, Complaint("prompt token count of 9 exceeds the limit of 8"), (400, "context_length_exceeded")),
+        (400, Complaint("The number of images exceeds the limit of 20."), (400, None)),
         (400, Complaint("nope", code="1261"), (400, "context_length_exceeded")),
         (413, Complaint("Request body exceeds the context window"), (400, "context_length_exceeded")),
         (413, Complaint(), (400, "context_length_exceeded")),

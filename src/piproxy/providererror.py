@@ -176,7 +176,7 @@ _OVERFLOW: Final = re.compile(
     r"|maximum (prompt|context) length is \d"
     r"|reduce the length of the (messages|input|prompt)"
     r"|longer than the model'?s context length"
-    r"|exceeds the limit of \d"
+    r"|tokens?\b.{0,80}exceeds the limit of \d"
     r"|exceeds the available context size"
     r"|greater than the context length"
     r"|exceeded model token limit"

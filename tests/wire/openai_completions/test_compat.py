@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import gzip
+import json
+from importlib import resources
+
 import pytest
 from fakes.completions import CUSTOM, model
 
@@ -134,3 +138,16 @@ def test_budget_field() -> None:
     )
     both = {"supportsThinkingTokenBudget": True, "thinkingTokenBudgetField": "thinking_budget"}
     assert compat_of(model(compat=both)).thinking_budget_field == "thinking_budget"
+
+
+def test_no_flag_of_the_catalog_is_unknown() -> None:
+    """Every flag that the shipped catalog sets for this API is understood, with the type it has there."""
+    packed = resources.files("piproxy.pi").joinpath("data", "catalog.json.gz").read_bytes()
+    providers = json.loads(gzip.decompress(packed))["models"]
+    seen = 0
+    for apis in providers.values():
+        for entry in apis.get("openai-completions", {}).values():
+            wanted = set(entry.get("compat", ())) - {"supportsMidConvoToolAdditions"}
+            assert compat_of(model(compat=entry.get("compat", {}))).explicit == wanted
+            seen += 1
+    assert seen > 100

@@ -79,7 +79,10 @@ _FORMATS: Final[tuple[str, ...]] = ("deepseek", "zai", "together", "ant-ling", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compat:
-    """The flags of one model, all decided. Names and meanings are pi's."""
+    """The flags of one model, all decided. Names and meanings are pi's.
+
+    ``supportsMidConvoToolAdditions`` is not among them: a chat request names all its tools at once.
+    """
 
     vendors: frozenset[str] = frozenset()
     """Which known providers the id and the address point at; usually one or none."""

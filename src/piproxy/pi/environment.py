@@ -82,7 +82,14 @@ _AZURE: Final = (
 )
 
 SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "amazon-bedrock": ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_BEDROCK_SKIP_AUTH", "AWS_BEDROCK_FORCE_CACHE"),
+    "amazon-bedrock": (
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_PROFILE",
+        "AWS_BEDROCK_SKIP_AUTH",
+        "AWS_BEDROCK_FORCE_CACHE",
+    ),
+    "anthropic": ("PIPROXY_CLAUDE_CODE_VERSION",),
     "azure": _AZURE,
     "azure-openai-responses": _AZURE,
     "cloudflare-ai-gateway": ("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_GATEWAY_ID"),

@@ -9,7 +9,7 @@ import pytest
 from botocore.eventstream import EventStreamBuffer  # type: ignore[import-untyped]
 from fakes.eventstream import header
 from fakes.eventstream import raw as message
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from piproxy.errors import UpstreamBroken
@@ -71,6 +71,7 @@ def test_botocore_reads_the_same() -> None:
     assert [(dict(got.headers), got.payload) for got in read(STREAM, 5)] == theirs
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.binary(max_size=60), max_size=5), st.integers(1, 40))
 def test_payloads_survive_any_bytes_and_any_cut(payloads: list[bytes], size: int) -> None:
     """Payload bytes come out as they went in."""

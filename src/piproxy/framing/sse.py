@@ -43,6 +43,7 @@ class SSEReader:
         self.strays: list[bytes] = []
         """Lines that belong to no event stream, such as an error document that a server writes between two frames; the
         first :data:`MAX_STRAYS` bytes of them."""
+        self._stray_size = 0
 
     def feed(self, data: bytes) -> list[Frame]:
         """Frames that became complete. Raises :class:`UpstreamBroken` if one grows beyond the limit."""
@@ -105,5 +106,6 @@ class SSEReader:
             self.comments += 1
         elif line == b"data":
             self._data.append(b"")
-        elif not line.startswith((b"id:", b"retry:")) and sum(map(len, self.strays)) + len(line) <= MAX_STRAYS:
+        elif not line.startswith((b"id:", b"retry:")) and self._stray_size + len(line) < MAX_STRAYS:
+            self._stray_size += len(line) + 1
             self.strays.append(line)

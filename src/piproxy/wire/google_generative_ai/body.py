@@ -17,6 +17,8 @@ from piproxy.jsontext import Json
 
 MAX_DOCUMENT: Final = 32 * 1024 * 1024
 """Bytes that one document of a JSON array may have."""
+MAX_STRAY_LINES: Final = 1000
+"""Lines of a bare document between events; longer ones are no error that anybody would write."""
 
 _BLANK: Final = b" \t\r\n\xef\xbb\xbf"
 _OUTSIDE: Final = re.compile(rb'["{}\[\]]')
@@ -61,7 +63,7 @@ class _Events:
 
     def _stray(self) -> Iterator[dict[str, Json]]:
         lines = self._sse.strays
-        if len(lines) == self._strays or not lines[-1].rstrip().endswith((b"}", b"]")):
+        if not self._strays < len(lines) <= MAX_STRAY_LINES or not lines[-1].rstrip().endswith((b"}", b"]")):
             return
         self._strays = len(lines)
         try:

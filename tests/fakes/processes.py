@@ -13,7 +13,7 @@ import trio
 from fakes.fetcher import Asked, ScriptedFetcher, ok
 from fakes.fetcher import answer as reply
 
-from piproxy.pi.auth_entry import OAuthEntry
+from piproxy.pi.auth_entry import OAuthEntry, read_entry
 from piproxy.pi.auth_file import AuthFile
 from piproxy.pi.lock import DirectoryLock
 from piproxy.pi.login import Login
@@ -67,7 +67,7 @@ def refresh_once(path: Path, endpoint: Path, die: bool) -> None:
 
     async def main() -> None:
         auth = AuthFile(path)
-        entry = auth.snapshot().entry("anthropic")
+        entry = read_entry(auth.read_locked()["anthropic"])
         assert isinstance(entry, OAuthEntry)
         login = Login(provider="anthropic", kind="oauth", entry=entry, flow="anthropic")
         async with trio.open_nursery() as nursery:

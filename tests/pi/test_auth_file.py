@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from pathlib import Path
 
 import pytest
 from fakes.processes import count_entry, run_together
 
-from piproxy.pi.auth_entry import ApiKeyEntry, UnusableEntry
 from piproxy.pi.auth_file import AuthFile
 from piproxy.pi.jsonfile import UnreadableFile
-from piproxy.pi.lock import DirectoryLock, LockImpossible
+from piproxy.pi.lock import LockImpossible
 
 PI_TEXT = """{
   "groq": {
@@ -72,7 +69,7 @@ def test_a_missing_file_is_made_private_before_it_is_locked(file: AuthFile) -> N
     """Its real path is needed for the lock."""
     file.update("x", lambda _old: {"type": "api_key"})
     assert file.path.stat().st_mode & 0o777 == 0o600
-    assert file.snapshot().entry("x") == ApiKeyEntry()
+    assert json.loads(file.path.read_text()) == {"x": {"type": "api_key"}}
 
 
 def test_a_mode_of_0644_stays(file: AuthFile) -> None:
@@ -85,57 +82,22 @@ def test_a_mode_of_0644_stays(file: AuthFile) -> None:
 
 @pytest.mark.parametrize("text", ["null", "{", "/* x */ {}", "3", '{"a": 1,}'])
 def test_a_malformed_file_is_reported_and_never_written(file: AuthFile, text: str) -> None:
-    """It counts as no stored credentials; a write is refused and the bytes stay."""
+    """A write is refused with the file's name, and the bytes stay."""
     file.path.write_text(text)
-    snapshot = file.snapshot()
-    assert snapshot.entries == {}
-    assert snapshot.problem is not None
-    assert str(file.path) in str(snapshot.problem)
-    with pytest.raises(UnreadableFile):
+    with pytest.raises(UnreadableFile) as caught:
         file.update("x", lambda _old: {})
+    assert str(file.path) in str(caught.value)
     assert file.path.read_text() == text
     assert [entry.name for entry in file.path.parent.iterdir()] == ["auth.json"]
 
 
 @pytest.mark.parametrize("text", ["[]", '""', "", "  ", "{}"])
 def test_what_pi_takes_for_empty_is_empty(file: AuthFile, text: str) -> None:
-    """No problem, no entries."""
+    """A write makes an object of it."""
     file.path.write_text(text)
-    snapshot = file.snapshot()
-    assert (snapshot.entries, snapshot.problem) == ({}, None)
-
-
-def test_no_file_is_no_problem(file: AuthFile) -> None:
-    """A machine where pi never ran."""
-    assert file.snapshot().entries == {}
-    assert not file.path.exists()
-
-
-def test_a_file_is_read_again_only_when_it_changed(file: AuthFile) -> None:
-    """The same object is given until then."""
-    file.path.write_text('{"a": 1}')
-    first = file.snapshot()
-    assert file.snapshot() is first
-    file.path.write_text('{"a": {"type": "api_key", "key": "k"}}')
-    assert file.snapshot().entry("a") == ApiKeyEntry("k")
-    assert first.entry("a") == UnusableEntry("the entry is not an object")
-
-
-def test_a_broken_text_is_looked_at_once_more_under_the_lock(file: AuthFile) -> None:
-    """A writer that holds the lock for longer than the retries still gets its write seen."""
-    file.path.write_text('{"a"')
-    lock = DirectoryLock(file.path)
-    lock.acquire()
-
-    def finish() -> None:
-        time.sleep(0.5)
-        file.path.write_text('{"a": {"type": "api_key"}}')
-        lock.release()
-
-    thread = threading.Thread(target=finish)
-    thread.start()
-    assert file.snapshot().entry("a") == ApiKeyEntry()
-    thread.join()
+    assert file.read_locked() == {}
+    file.update("x", lambda _old: {"type": "api_key"})
+    assert json.loads(file.path.read_text()) == {"x": {"type": "api_key"}}
 
 
 def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from piproxy.jsontext import Json
 from piproxy.pi import jsonfile
@@ -50,6 +50,9 @@ class _Reading(Protocol):
 
 R = TypeVar("R", bound=_Reading)
 
+_SETTLED: Final = 1_000_000_000
+"""Nanoseconds after which an empty file is meant to be empty."""
+
 
 class _Reader(Protocol[R]):  # type: ignore[misc]
     def __call__(self, path: Path, *, sleep: Callable[[float], None]) -> R: ...
@@ -69,7 +72,8 @@ class Watched(Generic[R]):
         self._good = self._last
 
     def current(self) -> R:
-        if jsonfile.fingerprint(self._path) != self._last.fingerprint:
+        mark = jsonfile.fingerprint(self._path)
+        if mark != self._last.fingerprint and not _just_emptied(mark):
             self._last = self._read(self._path, sleep=lambda _: None)
             if not self._last.problems:
                 self._good = self._last
@@ -79,6 +83,11 @@ class Watched(Generic[R]):
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the file as it is now."""
         return self._last.problems
+
+
+def _just_emptied(mark: Fingerprint | None) -> bool:
+    """pi empties a file before it writes it: whoever looks in that instant must not take it for a logout."""
+    return mark is not None and mark.size == 0 and abs(time.time_ns() - mark.mtime_ns) < _SETTLED
 
 
 class CatalogSource:

@@ -201,7 +201,7 @@ async def test_a_client_that_leaves_closes_the_upstream_in_that_instant(
                 else:
                     nursery.start_soon(s.stream)
                 await trio.sleep(5)
-                assert s.provider.open == 1
+                assert s.provider.opened == 1
                 left = trio.current_time()
                 scope.cancel()
         await wait_all_tasks_blocked()
@@ -424,7 +424,7 @@ async def test_the_connection_is_used_again(autojump_clock: MockClock) -> None:
 
     async with setup(script) as s:
         await s.exchange.whole(s.call(), Words())
-        assert s.provider.open == 1
+        assert s.provider.opened == 1
 
 
 async def test_a_finished_answer_does_not_wait_for_a_provider_that_never_closes(autojump_clock: MockClock) -> None:

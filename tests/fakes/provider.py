@@ -89,49 +89,44 @@ class Provider:
 
     async def _serve(self, stream: trio.StapledStream[Any, Any]) -> None:
         http = h11.Connection(h11.SERVER)
+        arrived, incoming = trio.open_memory_channel[bytes](1000)
         async with trio.open_nursery() as nursery:
-            try:
-                while (asked := await self._request(http, stream)) is not None:
+            nursery.start_soon(self._read, stream, arrived, nursery)
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                while True:
+                    asked = await self._request(http, incoming)
                     self.asked.append(asked)
-                    conversation = Conversation(stream, http, asked)
-                    nursery.start_soon(self._watch, stream, nursery)
-                    await self.script(conversation)
+                    await self.script(Conversation(stream, http, asked))
                     if http.our_state is not h11.DONE:
-                        await trio.sleep_forever()
+                        break
                     http.start_next_cycle()
-                    break
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                nursery.cancel_scope.cancel()
-                self._gone()
 
-    async def _watch(self, stream: trio.StapledStream[Any, Any], nursery: trio.Nursery) -> None:
-        """The gateway sends nothing more on this connection: whatever comes is its end."""
+    async def _read(
+        self, stream: trio.StapledStream[Any, Any], arrived: trio.MemorySendChannel[bytes], nursery: trio.Nursery
+    ) -> None:
+        """What the gateway sends; the end of it is the moment in which the gateway closed."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await stream.receive_some(1)
-        self._gone()
+            while data := await stream.receive_some(65536):
+                await arrived.send(bytes(data))
+        self.closed_at.append(trio.current_time())
         nursery.cancel_scope.cancel()
 
-    def _gone(self) -> None:
-        self.closed_at.append(trio.current_time())
-
-    async def _request(self, http: h11.Connection, stream: trio.StapledStream[Any, Any]) -> Asked | None:
+    async def _request(self, http: h11.Connection, incoming: trio.MemoryReceiveChannel[bytes]) -> Asked:
         head: h11.Request | None = None
         body = b""
         while True:
             event = http.next_event()
             if event is h11.NEED_DATA:
-                http.receive_data(bytes(await stream.receive_some(65536)))
+                http.receive_data(await incoming.receive())
             elif isinstance(event, h11.Request):
                 head = event
             elif isinstance(event, h11.Data):
                 body += bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage):
+            else:
+                assert isinstance(event, h11.EndOfMessage), event
                 assert head is not None
                 headers = {name.decode().lower(): value.decode() for name, value in head.headers}
                 return Asked(head.method.decode(), head.target.decode(), headers, body, trio.current_time())
-            else:
-                self._gone()
-                return None
 
 
 def chunk(**delta: Any) -> bytes:

@@ -13,7 +13,8 @@ NODE_FETCH = {"host": "127.0.0.1:4141", "sec-fetch-mode": "cors"}
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost:4141", "127.0.0.1:4141", "127.8.9.1", "[::1]:4141", "LOCALHOST.", "a.localhost", ""]
+    "host",
+    ["localhost", "localhost:4141", "127.0.0.1:4141", "127.8.9.1", "[::1]:4141", "LOCALHOST.", "a.localhost", ""],
 )
 def test_a_loopback_bind_takes_loopback_hosts(host: str) -> None:
     """Every name of this machine's own loopback passes."""
@@ -21,7 +22,8 @@ def test_a_loopback_bind_takes_loopback_hosts(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:4141", "[::2]", "10.0.0.1", "user@evil.example"]
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:4141", "[::2]", "10.0.0.1", "user@evil.example"],
 )
 def test_a_loopback_bind_refuses_foreign_hosts(host: str) -> None:
     """DNS rebinding ends here."""

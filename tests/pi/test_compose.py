@@ -134,6 +134,15 @@ OVERRIDES: list[tuple[Json, dict[str, Json]]] = [
         },
     ),
     (
+        {"inputLimits": {"images": {"maxPerRequest": 9}}},
+        {
+            "input_limits": {
+                "maxRequestBytes": 5,
+                "images": {"maxPerRequest": 9, "resize": {"maxWidth": 7, "maxHeight": 7}},
+            }
+        },
+    ),
+    (
         {"compat": {"openRouterRouting": {"only": []}, "a": 2}},
         {"compat": {"a": 2, "openRouterRouting": {"order": ["x"], "only": []}, "other": {"k": 1}}},
     ),

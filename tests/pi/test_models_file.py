@@ -99,6 +99,9 @@ def test_unreadable_file(tmp_path: Path) -> None:
         ({"providers": {"a": {"authHeader": "yes"}}}, ["providers.a.authHeader: must be boolean"]),
         ({"providers": {"a": {"oauth": "google"}}}, ['providers.a.oauth: must be "radius"']),
         ({"providers": {"a": {"headers": {"X": 1}}}}, ["providers.a.headers.X: must be string"]),
+        ({"providers": {"a": {"headers": []}}}, ["providers.a.headers: must be object"]),
+        ({"providers": {"a": {"models": {}}}}, ["providers.a.models: must be array"]),
+        ({"providers": {"a": {"models": ["m"]}}}, ["providers.a.models.0: must be object"]),
         ({"providers": {"a": {"models": [{}]}}}, ["providers.a.models.0.id: is required"]),
         (
             {"providers": {"a": {"models": [{"id": "m", "contextWindow": 0, "input": ["audio"]}]}}},

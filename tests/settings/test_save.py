@@ -65,3 +65,19 @@ def test_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         save(tmp_path / "proxy-config.json", {"port": 2})
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "proxy-config.json"]
+
+
+def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that fails changes nothing and leaves no temporary file."""
+    path = tmp_path / "proxy-config.json"
+    save(path, {"port": 1})
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ConfigError, match=r"proxy-config\.json: cannot be written: No space left on device"):
+        save(path, {"port": 2})
+    assert [(entry.name, json.loads(entry.read_text())) for entry in tmp_path.iterdir()] == [
+        ("proxy-config.json", {"port": 1})
+    ]

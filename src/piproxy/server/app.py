@@ -77,7 +77,7 @@ def create_app(engine: Engine) -> App:
         cors = engine.guards.admit(headers)
         cast(MutableMapping[str, Any], request.scope)["piproxy.cors"] = cors
         if request.method == "OPTIONS" and cors:
-            return Response(status=204, headers=preflight(headers))
+            return Response(b"", status=204, headers=preflight(headers))
         if request.path not in _OPEN:
             engine.guards.authenticate(headers)
         return None

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piproxy.wire.anthropic_messages.schemas import (
+    compiles,
     input_schema,
     output_schema,
     qualifies_for_strict,
-    recursive,
     union_parameters,
 )
 
@@ -77,6 +77,10 @@ def test_only_the_root_is_forced(schema: Any, sent: dict[str, Any]) -> None:
         (closed(minimum=STRING, format=STRING), True),
         (closed(a={"const": {"minimum": 3}}), True),
         (None, False),
+        (closed(a=True), False),
+        (closed(a=False), False),
+        (closed(a={}), False),
+        (closed(a={"type": "array", "items": True}), False),
         ({"type": "array", "items": STRING}, False),
         ({**closed(a=STRING), "additionalProperties": True}, False),
         ({**closed(a=STRING), "required": []}, False),
@@ -169,25 +173,39 @@ def test_output_schemas_are_closed(schema: Any, sent: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "is_recursive"),
+    ("schema", "compiled"),
     [
-        (closed(a=STRING), False),
-        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": STRING}}, False),
+        (closed(a=STRING, b={"enum": [1]}, c={"const": None}, d={"oneOf": [STRING]}), True),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": STRING}}, True),
+        ({"type": "object", "properties": {"a": STRING}}, True),
+        ({"type": "object", "additionalProperties": True, "properties": {"a": STRING}}, False),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, False),
+        (closed(a={"type": "object", "patternProperties": {"^x": STRING}, "additionalProperties": False}), False),
+        (closed(a={"type": "object"}), False),
+        (closed(), True),
         (
             {
                 "$ref": "#/$defs/a",
-                "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"items": {"$ref": "#/$defs/a"}}},
+                "$defs": {
+                    "a": {"anyOf": [{"$ref": "#/$defs/b"}]},
+                    "b": {"items": {"$ref": "#/$defs/a"}},
+                },
             },
-            True,
+            False,
         ),
-        ({"definitions": {"a": {"properties": {"n": {"$ref": "#/definitions/a"}}}}}, True),
-        ({"type": "object", "properties": {"child": {"$ref": "#"}}}, True),
+        ({**closed(), "definitions": {"a": {"properties": {"n": {"$ref": "#/definitions/a"}}}}}, False),
+        ({"type": "object", "properties": {"child": {"$ref": "#"}}}, False),
+        (closed(a=True), False),
+        (closed(a={}), False),
+        (closed(a={"description": "anything"}), False),
+        ({"type": "array", "items": {}}, False),
         (True, False),
+        ({}, False),
     ],
 )
-def test_recursion_is_seen(schema: Any, is_recursive: bool) -> None:
-    """Anthropic compiles no schema that needs itself."""
-    assert recursive(schema) is is_recursive
+def test_what_compiles(schema: Any, compiled: bool) -> None:
+    """Recursion, and nodes that allow anything, are refused by Anthropic; a closed map would be empty."""
+    assert compiles(schema) is compiled
 
 
 COMPILED = {

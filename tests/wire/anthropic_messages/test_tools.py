@@ -173,10 +173,14 @@ RECURSIVE = {
 }
 
 
-def test_recursive_schemas_are_not_compiled() -> None:
-    """Anthropic compiles no recursion; the schema goes into a tool as it is."""
-    sent = body(chat(response_format=ResponseFormat("json_schema", "r", schema=RECURSIVE)))
-    assert sent["tools"][0]["input_schema"] == RECURSIVE
+ANYTHING = {"type": "object", "properties": {"value": True}}
+
+
+@pytest.mark.parametrize("schema", [RECURSIVE, ANYTHING])
+def test_schemas_that_are_not_compiled(schema: dict[str, Any]) -> None:
+    """Recursion and values of any kind cannot be compiled; the schema goes into a tool as it is."""
+    sent = body(chat(response_format=ResponseFormat("json_schema", "r", schema=schema)))
+    assert sent["tools"][0]["input_schema"] == schema
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ _BOUNDS: Final = frozenset(
     )
 )
 _NOT_STRICT: Final = _BOUNDS | {"$ref", "oneOf", "allOf", "not", "if", "patternProperties", "prefixItems"}
+_SAYS: Final = frozenset(("type", "enum", "const", "anyOf", "allOf", "$ref"))
 _BY_NAME: Final = ("properties", "$defs", "definitions", "patternProperties")
 _NOTES: Final = ("description", "title")
 
@@ -61,15 +62,22 @@ def union_parameters(parameters: Json) -> int:
     return sum("anyOf" in node or isinstance(node.get("type"), list) for node in _nodes(parameters))
 
 
-def recursive(schema: Json) -> bool:
-    """Whether a definition needs itself: Anthropic compiles no such schema."""
-    if not isinstance(schema, dict):
+def compiles(schema: Json) -> bool:
+    """Whether :func:`output_schema` gives something that Anthropic compiles and that still means the same: no node that
+    allows anything, no map, no recursion.
+    """
+    sent = output_schema(schema)
+    if not isinstance(sent, dict) or any(map(_is_map, _nodes(schema))):
         return False
+    return all(map(_typed, _nodes(sent))) and not _recursive(sent)
+
+
+def _recursive(schema: Mapping[str, Json]) -> bool:
+    """Whether a definition needs itself."""
     named = {
         f"#/{place}/{name}": set(_references(inner))
         for place in ("$defs", "definitions")
-        if isinstance(schema.get(place), dict)
-        for name, inner in schema[place].items()
+        for name, inner in schema.get(place, {}).items()
     }
     while named:
         leaves = {name for name, needs in named.items() if not needs & named.keys()}
@@ -151,23 +159,40 @@ def _words(value: Json) -> str:
 
 
 def _nodes(schema: Json) -> Iterator[Mapping[str, Json]]:
-    """Every schema in a schema, itself first; not the values of ``enum``, ``const``, ``default`` and the like."""
-    if not isinstance(schema, dict):
-        return
-    yield schema
+    """Every schema in a schema that is an object, itself first."""
+    if isinstance(schema, dict):
+        yield schema
+        for inner in _inner(schema):
+            yield from _nodes(inner)
+
+
+def _inner(schema: Mapping[str, Json]) -> Iterator[Json]:
+    """The schemas right below one; not the values of ``enum``, ``const``, ``default`` and the like."""
     for key, value in schema.items():
         if key in _BY_NAME and isinstance(value, dict):
-            for inner in value.values():
-                yield from _nodes(inner)
+            yield from value.values()
         elif key in (*_COMBINATORS, "prefixItems") and isinstance(value, list):
-            for inner in value:
-                yield from _nodes(inner)
+            yield from value
         elif key in ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"):
-            yield from _nodes(value)
+            yield value
+
+
+def _typed(node: Mapping[str, Json]) -> bool:
+    """The node, and every schema right below it, says what it describes: ``true`` and ``{}`` are not compiled."""
+    below = _inner({key: value for key, value in node.items() if key != "additionalProperties"})
+    return not _SAYS.isdisjoint(node) and all(isinstance(inner, dict) for inner in below)
+
+
+def _is_map(node: Mapping[str, Json]) -> bool:
+    """An object whose members have no fixed names: closing it would leave nothing."""
+    more = node.get("additionalProperties")
+    if "patternProperties" in node or more is True or isinstance(more, dict):
+        return True
+    return node.get("type") == "object" and more is None and not node.get("properties")
 
 
 def _strict_node(node: Mapping[str, Json]) -> bool:
-    if _NOT_STRICT & node.keys() or node.get("minItems", 0) not in (0, 1):
+    if not _typed(node) or _NOT_STRICT & node.keys() or node.get("minItems", 0) not in (0, 1):
         return False
     if "format" in node and node["format"] not in _FORMATS:
         return False

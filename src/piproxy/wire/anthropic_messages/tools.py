@@ -46,7 +46,7 @@ def tooling_for(chat: Chat, compat: Compat, names: ToolNames) -> Tooling:
     if form is not None and form.kind != "text":
         if form.kind == "json_object" or form.schema is None:
             instruction = JSON_OBJECT
-        elif compat.native and not schemas.recursive(form.schema):
+        elif compat.native and schemas.compiles(form.schema):
             output_format = {"type": "json_schema", "schema": schemas.output_schema(form.schema)}
         elif not _fits_a_tool(form.schema):
             instruction = _instruction(form)

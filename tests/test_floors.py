@@ -25,7 +25,7 @@ FLOORS: Final = {
         "framing.*",
         "budget",
         "functiontools",
-        "providererror",
+        "providererror.*",
         "redact",
         "replay",
         "settings.*",
@@ -58,6 +58,7 @@ PURE: Final = (
     "wire.*",
     "openai.*",
     "framing.*",
+    "providererror.*",
     *(name for name in (*FLOORS[0], *FLOORS[1]) if not name.endswith("*")),
 )
 """Bytes and dataclasses in, dataclasses and bytes out."""

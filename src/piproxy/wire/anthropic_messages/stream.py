@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 from piproxy import jsontext
 from piproxy.errors import UpstreamBroken, UpstreamError
-from piproxy.events import (
-    Event,
-    Finish,
-    FinishReason,
-    ReasoningDelta,
-    ReasoningOpaque,
-    Started,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-)
+from piproxy.events import Event
 from piproxy.framing.answer import AnswerReader
 from piproxy.jsontext import Json
-from piproxy.wire.anthropic_messages import replay
-from piproxy.wire.anthropic_messages.blocks import (
-    Block,
-    CallBlock,
-    IgnoredBlock,
-    RedactedBlock,
-    TextBlock,
-    ThinkingBlock,
-)
 from piproxy.wire.anthropic_messages.failure import stream_failure
+from piproxy.wire.anthropic_messages.message import Message
 from piproxy.wire.anthropic_messages.notes import Notes
-from piproxy.wire.anthropic_messages.usage import Tally
 from piproxy.wire.room import WireRequest, keeping
-
-FINISH: Final[Mapping[str, FinishReason]] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "pause_turn": "stop",
-    "compaction": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-    "sensitive": "content_filter",
-}
-_PLAIN: Final = frozenset(("end_turn", "max_tokens", "tool_use"))
-"""Stop reasons that ``finish_reason`` says just as well."""
 
 
 def stream_parser(request: WireRequest, content_type: str) -> MessageParser:  # noqa: ARG001
@@ -60,18 +26,13 @@ class MessageParser:
     """
 
     def __init__(self, notes: Notes) -> None:
-        self.replay: Mapping[str, Json] = {}
-        self._notes = notes
         self._reader = AnswerReader()
-        self._tally = Tally()
-        self._open: dict[int, Block] = {}
-        self._blocks: list[Block] = []
-        self._calls = 0
-        self._ids: set[str] = set()
-        self._thoughts = 0
-        self._started = False
-        self._done = False
-        self._stop: dict[str, Json] = {}
+        self._message = Message(notes)
+
+    @property
+    def replay(self) -> Mapping[str, Json]:
+        """The layout of a message that thinks and calls tools; empty before its end."""
+        return self._message.replay
 
     def feed(self, data: bytes) -> Sequence[Event]:
         events: list[Event] = []
@@ -87,7 +48,7 @@ class MessageParser:
                 events.extend(self._frame(frame.data, frame.event))
             if self._reader.document is not None:
                 events.extend(self._document(self._reader.document))
-            if not self._done:
+            if not self._message.done:
                 raise self._cut_short()
         return events
 
@@ -99,12 +60,12 @@ class MessageParser:
             said = None
         if isinstance(said, dict) and said.get("error"):
             return stream_failure(said)
-        if self._started:
+        if self._message.started:
             return UpstreamBroken("The provider's stream ended before message_stop.")
         return UpstreamBroken("The provider answered with something that is no message.")
 
     def _frame(self, data: str, name: str | None) -> Iterator[Event]:
-        if self._done or data.strip() in ("", "[DONE]"):
+        if self._message.done or data.strip() in ("", "[DONE]"):
             return
         try:
             event = jsontext.parse(data)
@@ -119,17 +80,17 @@ class MessageParser:
             raise stream_failure(event)
         match kind:
             case "message_start":
-                yield from self._message(event.get("message"))
+                yield from self._message.start(event.get("message"))
             case "content_block_start":
-                yield from self._block_start(event.get("index"), event.get("content_block"))
+                yield from self._message.block_start(event.get("index"), event.get("content_block"))
             case "content_block_delta":
-                yield from self._block_delta(event.get("index"), event.get("delta"))
+                yield from self._message.block_delta(event.get("index"), event.get("delta"))
             case "content_block_stop":
-                yield from self._close(self._open.pop(_index(event), None))
+                yield from self._message.block_stop(event.get("index"))
             case "message_delta":
-                self._message_delta(event)
+                self._message.delta(event)
             case "message_stop":
-                yield from self._finish()
+                yield from self._message.finish()
             case _:  # ping, and whatever the API adds
                 pass
 
@@ -143,190 +104,5 @@ class MessageParser:
             raise stream_failure(message)
         if not isinstance(message.get("content"), list) or "stop_reason" not in message:
             raise UpstreamBroken("The provider answered with something that is no message.")
-        yield from self._message(message)
-        yield from self._finish()
-
-    def _start(self, message: Mapping[str, Json]) -> Iterator[Event]:
-        if not self._started:
-            self._started = True
-            yield Started(_text(message.get("id")) or None, _text(message.get("model")) or None)
-
-    def _message(self, message: Json) -> Iterator[Event]:
-        """``message_start``, whose content is normally empty, or a whole message."""
-        if not isinstance(message, dict):
-            raise UpstreamBroken("The provider began a message without a message.")
-        yield from self._start(message)
-        self._tally.add(message.get("usage"))
-        content = message.get("content")
-        for at, block in enumerate(content if isinstance(content, list) else ()):
-            yield from self._block_start(-1 - at, block)
-            yield from self._close(self._open.pop(-1 - at, None))
-        self._note_stop(message)
-
-    def _block_start(self, index: Json, given: Json) -> Iterator[Event]:
-        yield from self._start({})
-        if not isinstance(index, int) or not isinstance(given, dict):
-            raise UpstreamBroken("The provider began a content block without saying which.")
-        yield from self._close(self._open.pop(index, None))
-        block: Block
-        match given.get("type"):
-            case "text":
-                block = TextBlock()
-                self._add(index, block)
-                yield from self._said(block, _text(given.get("text")))
-            case "thinking":
-                block = ThinkingBlock(signature=[_text(given.get("signature"))])
-                self._add(index, block)
-                yield from self._thought(block, _text(given.get("thinking")))
-            case "redacted_thinking":
-                self._add(index, RedactedBlock(_text(given.get("data"))))
-            case "tool_use":
-                yield from self._call(index, given)
-            case "fallback":
-                if self._blocks:
-                    raise UpstreamBroken("The provider changed to another model in the middle of the answer.")
-            case _:
-                self._add(index, IgnoredBlock())
-
-    def _add(self, index: int, block: Block) -> None:
-        self._open[index] = block
-        self._blocks.append(block)
-
-    def _call(self, index: int, given: Mapping[str, Json]) -> Iterator[Event]:
-        wire_name = _text(given.get("name"))
-        if not wire_name:
-            raise UpstreamBroken("The provider called a tool without a name.")
-        if wire_name == self._notes.answer_tool:
-            self._add(index, CallBlock("", wire_name, None, input=given.get("input")))
-            return
-        name = self._notes.client_names.get(wire_name.lower(), wire_name)
-        id = self._fresh_id(_text(given.get("id")))  # noqa: A001
-        call = CallBlock(id, name, self._calls, custom=name in self._notes.custom, input=given.get("input"))
-        self._calls += 1
-        self._add(index, call)
-        yield ToolCallStart(self._calls - 1, id, name, custom=call.custom)
-
-    def _fresh_id(self, id: str) -> str:
-        """The client's id of a new call: never empty, never the same twice."""
-        known = self._notes.ids.to_client(id) if id else f"toolu_{self._notes.wire_id or 'call'}_{self._calls}"
-        fresh, number = known, 2
-        while fresh in self._ids:
-            fresh, number = f"{known}-{number}", number + 1
-        self._ids.add(fresh)
-        return fresh
-
-    def _block_delta(self, index: Json, delta: Json) -> Iterator[Event]:
-        if not isinstance(index, int) or not isinstance(delta, dict):
-            raise UpstreamBroken("The provider sent a delta without saying of which block.")
-        block = self._open.get(index)
-        match delta.get("type"), block:
-            case "text_delta", TextBlock():
-                yield from self._said(block, _text(delta.get("text")))
-            case "text_delta", None:
-                yield from self._block_start(index, {"type": "text", "text": delta.get("text")})
-            case "thinking_delta", ThinkingBlock():
-                yield from self._thought(block, _text(delta.get("thinking")))
-            case "thinking_delta", None:
-                yield from self._block_start(index, {"type": "thinking", "thinking": delta.get("thinking")})
-            case "signature_delta", ThinkingBlock():
-                block.signature.append(_text(delta.get("signature")))
-            case "input_json_delta", CallBlock():
-                yield from self._argued(block, _text(delta.get("partial_json")))
-            case "input_json_delta", None:
-                raise UpstreamBroken("The provider sent arguments of a call that it never began.")
-            case _:  # citations, deltas of server tools, and whatever the API adds
-                pass
-
-    def _said(self, block: TextBlock, text: str) -> Iterator[Event]:
-        if text:
-            block.pieces.append(text)
-            yield TextDelta(text)
-
-    def _thought(self, block: ThinkingBlock, text: str) -> Iterator[Event]:
-        if text:
-            block.pieces.append(text)
-            yield ReasoningDelta(text)
-
-    def _argued(self, call: CallBlock, text: str) -> Iterator[Event]:
-        if not text:
-            return
-        call.pieces.append(text)
-        if call.number is None:
-            yield TextDelta(text)
-        elif not call.custom:
-            yield ToolCallDelta(call.number, text)
-
-    def _close(self, block: Block | None) -> Iterator[Event]:
-        match block:
-            case CallBlock():
-                yield from self._argued(block, block.rest())
-                if block.custom and block.number is not None and (text := block.free_text()):
-                    yield ToolCallDelta(block.number, text)
-            case ThinkingBlock() | RedactedBlock():
-                kept = _kept(block)
-                if kept.get("signature") or kept.get("data"):
-                    yield ReasoningOpaque(replay.detail(kept, self._thoughts, self._notes.model))
-                self._thoughts += 1
-            case _:
-                pass
-
-    def _message_delta(self, event: Mapping[str, Json]) -> None:
-        self._tally.add(event.get("usage"))
-        delta = event.get("delta")
-        if isinstance(delta, dict):
-            self._note_stop(delta)
-
-    def _note_stop(self, given: Mapping[str, Json]) -> None:
-        for name in ("stop_reason", "stop_sequence", "stop_details"):
-            if given.get(name) is not None:
-                self._stop[name] = given[name]
-
-    def _finish(self) -> Iterator[Event]:
-        stop = self._stop.get("stop_reason")
-        if not isinstance(stop, str) or not stop:
-            raise UpstreamBroken("The provider ended its message without a stop reason.")
-        for index in sorted(self._open):
-            yield from self._close(self._open[index])
-        self._open.clear()
-        self._done = True
-        self.replay = self._remember()
-        usage = self._tally.total()
-        if usage is not None:
-            yield usage
-        reason = FINISH.get(stop, "stop")
-        if reason == "tool_calls" and self._notes.answer_tool is not None and not self._calls:
-            reason = "stop"
-        yield Finish(reason, None if stop in _PLAIN and len(self._stop) == 1 else dict(self._stop))
-
-    def _remember(self) -> dict[str, Json]:
-        """The layout of a message that thinks and calls tools, under its first call's id."""
-        first = next((b for b in self._blocks if isinstance(b, CallBlock) and b.number is not None), None)
-        if first is None or not self._thoughts:
-            return {}
-        return {first.id: replay.layout(self._notes.model, [kept for b in self._blocks if (kept := _kept(b))])}
-
-
-def _kept(block: Block) -> dict[str, Json]:
-    """A block as it is remembered; empty for one that is not."""
-    match block:
-        case TextBlock():
-            return {"type": "text", "text": "".join(block.pieces)}
-        case ThinkingBlock():
-            return {"type": "thinking", "thinking": "".join(block.pieces), "signature": "".join(block.signature)}
-        case RedactedBlock():
-            return {"type": "redacted_thinking", "data": block.data}
-        case CallBlock() if block.number is not None:
-            return {"type": "tool_use", "id": block.id}
-        case _:
-            return {}
-
-
-def _index(event: Mapping[str, Json]) -> int:
-    index = event.get("index")
-    if not isinstance(index, int):
-        raise UpstreamBroken("The provider ended a content block without saying which.")
-    return index
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
+        yield from self._message.start(message)
+        yield from self._message.finish()

@@ -256,18 +256,32 @@ def test_reasoning_details() -> None:
     assert "reasoning_details" not in foreign
 
 
+HISTORY = (AssistantMessage(None, (CALL,)), ToolMessage("r", "call_1"))
+DETAILS = [{"type": "reasoning.text", "text": "Hm."}]
+
+
+def memory(to: Model) -> dict[str, Json]:
+    blocks = {"reasoning": "Hm.", "reasoning_details": DETAILS, "extra_content": {"google": 1}}
+    return {"call_1": {"model": to.canonical_id, **blocks}}
+
+
 def test_remembered_reasoning() -> None:
-    """What the client dropped is filled in from memory, by tool-call id; what it sent wins."""
-    details = [{"type": "reasoning.text", "text": "Hm."}]
-    replay = {"call_1": {"reasoning": "Hm.", "reasoning_details": details, "extra_content": {"google": 1}}}
-    history = (AssistantMessage(None, (CALL,)), ToolMessage("r", "call_1"))
-    assert sent(*history, to=model(**ROUTER), replay=replay)[0]["reasoning_details"] == details
-    assert sent(*history, to=model("deepseek"), replay=replay)[0]["reasoning_content"] == "Hm."
-    custom = sent(*history, to=model(), replay=replay)[0]
-    assert custom["tool_calls"][0]["extra_content"] == {"google": 1}
+    """What the client dropped is filled in from memory, by tool-call id, where the upstream needs it."""
+    router, deepseek, custom = model(**ROUTER), model("deepseek"), model()
+    assert sent(*HISTORY, to=router, replay=memory(router))[0]["reasoning_details"] == DETAILS
+    assert sent(*HISTORY, to=deepseek, replay=memory(deepseek))[0]["reasoning_content"] == "Hm."
+    turn = sent(*HISTORY, to=custom, replay=memory(custom))[0]
+    assert turn["tool_calls"][0]["extra_content"] == {"google": 1}
+    assert "reasoning_content" not in turn
+
+
+def test_memory_is_no_more_than_that() -> None:
+    """What the client sent wins, and a model never gets what another one thought."""
+    deepseek = model("deepseek")
     said = (AssistantMessage(None, (CALL,), reasoning="Mine."), ToolMessage("r", "call_1"))
-    assert sent(*said, to=model("deepseek"), replay=replay)[0]["reasoning_content"] == "Mine."
-    assert "reasoning_content" not in sent(*history, to=model(), replay={"call_1": "a signature"})[0]
+    assert sent(*said, to=deepseek, replay=memory(deepseek))[0]["reasoning_content"] == "Mine."
+    assert sent(*HISTORY, to=deepseek, replay=memory(model()))[0]["reasoning_content"] == ""
+    assert sent(*HISTORY, to=deepseek, replay={"call_1": "a signature"})[0]["reasoning_content"] == ""
 
 
 def test_groq_takes_no_names() -> None:

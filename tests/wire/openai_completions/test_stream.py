@@ -340,7 +340,7 @@ def test_usage_that_nobody_sent() -> None:
 
 def test_replay() -> None:
     """What must come back with the calls is kept by the ids that the client gets."""
-    parser = CompletionsParser(Notes(wire_id="w1"))
+    parser = CompletionsParser(Notes(wire_id="w1", model="mine/m"))
     calls: list[Json] = [
         {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}},
         {
@@ -355,6 +355,6 @@ def test_replay() -> None:
     start = next(event for event in events if isinstance(event, ToolCallStart) and event.index == 1)
     assert start.extra_content == {"google": {"thought_signature": "s"}}
     assert parser.replay == {
-        "a": {"reasoning": "Hm.", "reasoning_details": details},
-        start.id: {"extra_content": {"google": {"thought_signature": "s"}}},
+        "a": {"model": "mine/m", "reasoning": "Hm.", "reasoning_details": details},
+        start.id: {"model": "mine/m", "extra_content": {"google": {"thought_signature": "s"}}},
     }

@@ -100,7 +100,7 @@ class Answer:
             if call_id in self._calls.extras:
                 own["extra_content"] = self._calls.extras[call_id]
             if own:
-                found[call_id] = own
+                found[call_id] = {"model": self._notes.model, **own}
         return found
 
     def _identity(self, chunk: Mapping[str, Json]) -> None:

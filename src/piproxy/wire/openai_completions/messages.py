@@ -7,7 +7,7 @@ the upstream's flags demand is changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from piproxy import transcript
@@ -31,24 +31,14 @@ from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.wire.openai_completions import cachemarks
 from piproxy.wire.openai_completions.compat import Compat
+from piproxy.wire.openai_completions.pastreasoning import past_reasoning, remembered
+from piproxy.wire.openai_completions.systems import folded
 from piproxy.wire.openai_completions.toolids import wire_ids
 from piproxy.wire.room import Options
 
 BRIDGE: Final = "I have processed the tool results."
 SEE_IMAGE: Final = "(see attached image)"
 ATTACHED: Final = "Attached image(s) from tool result:"
-
-_REASONING_FIELDS: Final[Mapping[str, str | None]] = {
-    "openai": None,
-    "azure": None,
-    "openrouter": "reasoning",
-    "groq": "reasoning",
-    "cerebras": "reasoning",
-    "together": "reasoning",
-    "github-copilot": "reasoning_text",
-}
-"""Where reasoning of an earlier turn goes back, by provider; ``None``: nowhere, OpenAI refuses it. Everybody else takes
-``reasoning_content``."""
 
 
 @dataclass(slots=True)
@@ -141,7 +131,11 @@ class Writer:
         written = self._plain("assistant", message, content or None)
         if refusal is not None:
             written["refusal"] = refusal
-        self._replay(message, written)
+        thought = past_reasoning(message, self._memory(message), self.model, self.compat)
+        text = thought.pop("text", None)
+        if text is not None:
+            written["content"] = [{"type": "text", "text": text}, *self._parts(transcript.parts(message.content))]
+        written |= thought
         if written["content"] is None and (
             self.compat.requiresAssistantAfterToolResult or self.compat.requiresNonNullAssistantContent
         ):
@@ -150,40 +144,9 @@ class Writer:
             written["tool_calls"] = [self._call(call) for call in message.tool_calls]
         return written
 
-    def _replay(self, message: AssistantMessage, written: dict[str, Json]) -> None:
-        """Earlier reasoning: from the client, else what this process remembers of the turn's tool calls."""
-        memory: Mapping[str, Json] = {}
-        for call in message.tool_calls:
-            remembered = self.options.replay.get(call.id)
-            if isinstance(remembered, Mapping):
-                memory = remembered
-                break
-        reasoning = message.reasoning if message.reasoning is not None else memory.get("reasoning")
-        details = message.reasoning_details or memory.get("reasoning_details")
-        if self.compat.host in ("openrouter", "custom") and _is_details(details):
-            written["reasoning_details"] = details
-            if self.compat.host == "openrouter":
-                reasoning = None
-        if reasoning and self.compat.requiresThinkingAsText:
-            text = {"type": "text", "text": reasoning}
-            written["content"] = [text, *self._parts(transcript.parts(message.content))]
-        elif reasoning:
-            name = self._reasoning_field
-            if name is not None:
-                written[name] = reasoning
-        if (
-            self.compat.requiresReasoningContentOnAssistantMessages
-            and self.model.reasoning
-            and "reasoning_content" not in written
-        ):
-            written["reasoning_content"] = ""
-
-    @property
-    def _reasoning_field(self) -> str | None:
-        if self.compat.requiresReasoningContentOnAssistantMessages:
-            return "reasoning_content"
-        vendor = next((name for name in _REASONING_FIELDS if self.compat.has(name)), None)
-        return "reasoning_content" if vendor is None else _REASONING_FIELDS[vendor]
+    def _memory(self, message: AssistantMessage) -> Mapping[str, Json]:
+        """What this process remembers of the turn: it is kept with the first call."""
+        return remembered(self.options.replay, message.tool_calls[0].id, self.model) if message.tool_calls else {}
 
     def _call(self, call: ToolCall) -> dict[str, Json]:
         wire = self._ids.get(call.id, call.id)
@@ -194,10 +157,7 @@ class Writer:
             "type": "function",
             "function": {"name": call.name, "arguments": call.arguments},
         }
-        extra = call.extra_content
-        if extra is None:
-            remembered = self.options.replay.get(call.id)
-            extra = remembered.get("extra_content") if isinstance(remembered, Mapping) else None
+        extra = call.extra_content or remembered(self.options.replay, call.id, self.model).get("extra_content")
         if extra is not None and self.compat.host == "custom":
             written["extra_content"] = extra
         return written
@@ -262,38 +222,3 @@ class Writer:
     def _drop(self, name: str) -> None:
         if name not in self.dropped:
             self.dropped.append(name)
-
-
-def folded(messages: transcript.Messages) -> transcript.Messages:
-    """One system message at the head: the texts of all of them, in order and byte for byte.
-
-    Strings are joined by an empty line; where one is an array, all become parts of one array.
-    """
-    system, rest = transcript.all_system(messages)
-    if len(system) < 2 and messages[:1] == system[:1]:
-        return messages
-    if not system:
-        return messages
-    content: Content
-    if all(isinstance(message.content, str) and message.cache_control is None for message in system):
-        content = "\n\n".join(transcript.joined(message.content) for message in system)
-    else:
-        content = tuple(part for message in system for part in _marked(message))
-    return (SystemMessage(content, role=system[0].role, name=system[0].name), *rest)
-
-
-def _marked(message: SystemMessage) -> tuple[Part, ...]:
-    """The parts of a message that will be folded: its own mark moves to its last text."""
-    parts = transcript.parts(message.content)
-    if message.cache_control is None or not parts or not isinstance(parts[-1], Text):
-        return parts
-    return (*parts[:-1], replace(parts[-1], cache_control=message.cache_control))
-
-
-def _is_details(value: Json) -> bool:
-    """OpenRouter's list, and not what another API calls opaque reasoning."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(item, Mapping) and str(item.get("type", "")).startswith("reasoning.") for item in value)
-    )

@@ -35,6 +35,8 @@ class Notes:
     """``usage.cost`` is in US dollars."""
     silent_overflow: bool = False
     """A full context window shows as ``length`` without any output."""
+    model: str = ""
+    """The canonical id of the model: what is remembered of its answer is for this model alone."""
     prompt: Chat | None = None
     """To estimate the usage of an upstream that counts nothing."""
 
@@ -65,6 +67,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
             logprobs=chat.logprobs,
             openrouter=compat.has("openrouter"),
             silent_overflow=compat.has("xiaomi"),
+            model=model.canonical_id,
             prompt=chat,
         ),
     )

@@ -100,6 +100,12 @@ def test_what_pi_takes_for_empty_is_empty(file: AuthFile, text: str) -> None:
     assert json.loads(file.path.read_text()) == {"x": {"type": "api_key"}}
 
 
+def test_a_file_that_went_away_under_the_lock_is_said(file: AuthFile) -> None:
+    """With the operating system's reason."""
+    with pytest.raises(UnreadableFile, match="No such file"):
+        file.read_locked()
+
+
 def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     """The reason is the operating system's."""
     (tmp_path / "file").write_text("")

@@ -97,6 +97,36 @@ def test_a_stale_lock_with_something_in_it_is_not_cleared(target: Path) -> None:
     assert (beside(target) / "x").exists()
 
 
+def test_a_stale_lock_that_may_not_be_cleared_is_said(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory belongs to somebody else, for one."""
+    aged(beside(target), 100)
+
+    def refuse(_self: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rmdir", refuse)
+        with pytest.raises(LockImpossible, match="Cannot clear the stale lock"), DirectoryLock(target):
+            pass
+
+
+def test_a_lock_that_vanishes_while_it_is_looked_at_is_free(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder gave it back between two steps of ours."""
+    aged(beside(target), 100)
+    real = Path.rmdir
+    vanished: list[Path] = []
+
+    def vanish(self: Path) -> None:
+        real(self)
+        if not vanished:
+            vanished.append(self)
+            raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "rmdir", vanish)
+    with DirectoryLock(target, wait=0.05):
+        assert vanished == [beside(target)]
+
+
 def test_a_file_in_the_lock_s_place_is_not_touched(target: Path) -> None:
     """It is busy for ever, and said so."""
     beside(target).write_text("")

@@ -53,6 +53,26 @@ def test_a_file_of_two_names_is_written_in_place(path: Path, tmp_path: Path) -> 
     assert other.read_bytes() == b"n"
 
 
+def test_a_file_with_an_access_list_is_written_in_place(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Renaming would lose the list."""
+    inode = path.stat().st_ino
+    monkeypatch.setattr(os, "listxattr", lambda _path: ["system.posix_acl_access"])
+    rewrite(path, b"new")
+    assert (path.read_bytes(), path.stat().st_ino) == (b"new", inode)
+
+
+def test_a_file_system_without_attributes_is_fine(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is no list to lose."""
+
+    def refuse(_path: Path) -> list[str]:
+        raise OSError(errno.ENOTSUP, "no")
+
+    inode = path.stat().st_ino
+    monkeypatch.setattr(os, "listxattr", refuse)
+    rewrite(path, b"new")
+    assert (path.read_bytes(), path.stat().st_ino != inode) == (b"new", True)
+
+
 @pytest.mark.parametrize("code", [errno.EBUSY, errno.EXDEV, errno.EPERM])
 def test_what_cannot_be_renamed_is_written_in_place(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """A bind-mounted file, for one."""

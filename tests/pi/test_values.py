@@ -69,6 +69,7 @@ def test_variables_are_looked_up_from_left_to_right() -> None:
         ("no-such-program-here", None),
         ("cat", None),
         ("", None),
+        ("echo a\0b", None),
     ],
 )
 def test_a_command_gives_what_it_prints(line: str, printed: str | None) -> None:

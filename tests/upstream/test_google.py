@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from fakes.fetcher import ScriptedFetcher, Step, answer, ok
 
 from piproxy.errors import CredentialError, UpstreamUnreachable
-from piproxy.upstream.google import fetch
+from piproxy.upstream.google import _loader, fetch
 
 USER = {"type": "authorized_user", "client_id": "i", "client_secret": "s3cret", "refresh_token": "r"}
 TOKEN = {"access_token": "t", "expires_in": 3599}
@@ -112,6 +112,21 @@ async def test_other_types_are_google_auths_and_go_through_our_network(tmp_path:
     assert token.value == "t"
     with pytest.raises(CredentialError, match="google-auth failed"):
         await fetch(ScriptedFetcher([answer(400, {"error": "no"})]), written(tmp_path, account), {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "account", "module"),
+    [
+        ("external_account_authorized_user", {}, "external_account_authorized_user"),
+        ("impersonated_service_account", {}, "impersonated_credentials"),
+        ("external_account", {"credential_source": {"executable": {}}}, "pluggable"),
+        ("external_account", {"subject_token_type": "urn:ietf:params:aws:token-type:aws4_request"}, "aws"),
+        ("external_account", {}, "identity_pool"),
+    ],
+)
+def test_each_type_has_google_auths_own_loader(kind: str, account: dict[str, Any], module: str) -> None:
+    """The choice is Google's library's."""
+    assert _loader(account, kind).__self__.__module__ == f"google.auth.{module}"
 
 
 @pytest.mark.parametrize(

@@ -69,21 +69,24 @@ def read(path: Path, *, missing: Json, relaxed: bool = False, sleep: Callable[[f
     ``missing`` is the value when there is no file, or one that stays empty. ``relaxed`` allows what pi allows in
     models.json. Raises :class:`UnreadableFile`.
     """
-    for attempts_left in range(RETRIES, -1, -1):
+    looks = 0
+    while True:
+        looks += 1
         try:
             content, mark = _content(path)
         except FileNotFoundError:
             return Document(missing, None)
         except OSError as exc:
             raise UnreadableFile(path, exc.strerror or type(exc).__name__) from exc
-        if content.strip() or not attempts_left:
+        if content.strip():
             try:
-                return Document(parse(content, path, relaxed=relaxed) if content.strip() else missing, mark)
+                return Document(parse(content, path, relaxed=relaxed), mark)
             except UnreadableFile:
-                if not attempts_left:
+                if looks > RETRIES:
                     raise
+        elif looks > RETRIES:
+            return Document(missing, mark)
         sleep(PAUSE)
-    raise AssertionError  # the last attempt returns or raises
 
 
 def parse(content: bytes, path: Path, *, relaxed: bool = False) -> Json:

@@ -16,9 +16,9 @@ def jwt(payload: bytes) -> str:
     ("status", "body", "reason", "final"),
     [
         (400, b'{"error": "invalid_grant", "error_description": "secret"}', "HTTP 400, invalid_grant", True),
-        (400, b'{"error": {"type": "invalid_request_error", "message": "secret"}}', None, True),
-        (401, b"<html>secret</html>", "HTTP 401", True),
-        (403, b"", "HTTP 403", True),
+        (400, b'{"error": {"type": "invalid_request_error", "message": "secret"}}', None, False),
+        (401, b"<html>secret</html>", "HTTP 401", False),
+        (403, b"", "HTTP 403", False),
         (429, b'{"error": "slow_down"}', "HTTP 429, slow_down", False),
         (500, b'{"error": "has spaces and secret words"}', "HTTP 500", False),
         (503, b'{"error": "invalid_grant"}', "HTTP 503, invalid_grant", True),

@@ -431,6 +431,26 @@ async def test_an_unforeseen_error_ends_one_refresh_and_nothing_else(
         assert (await home.refresher.fresh(login_of(old))).access == "a2"
 
 
+async def test_a_lock_that_stays_busy_leaves_a_valid_token_in_use(tmp_path: Path) -> None:
+    """Else the error names the lock."""
+
+    def impatient(path: Path) -> DirectoryLock:
+        return DirectoryLock(path, wait=0.05)
+
+    async with house(tmp_path, {}, [], lock=impatient) as home:
+        home.path.with_name("auth.json.lock").mkdir()
+        assert (await home.refresher.fresh(login_of(entry(left=60)))).access == "a1"
+        with pytest.raises(CredentialError, match=r"auth\.json\.lock is held"):
+            await home.refresher.fresh(login_of(entry(left=-1, refresh="other")))
+
+
+async def test_a_login_without_an_entry_is_no_login(tmp_path: Path) -> None:
+    """What to do is said."""
+    async with house(tmp_path, {}, []) as home:
+        with pytest.raises(CredentialError, match="No login is stored for provider 'xai'"):
+            await home.refresher.fresh(Login(provider="xai", kind="oauth"))
+
+
 async def test_a_malformed_file_is_never_written(tmp_path: Path) -> None:
     """The reason is given, the bytes stay."""
     async with house(tmp_path, {}, []) as home:

@@ -46,7 +46,7 @@ class Context:
 class Refused(Exception):
     """A token endpoint gave nothing to go on with; the words hold no secret and nothing of the answer's prose.
 
-    ``final``: the same refresh token will not work again.
+    ``final``: the same refresh token will never work again. A bare 401 or 403 may be a firewall's and is not.
     """
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
@@ -128,8 +128,7 @@ def read_reply(status: int, body: bytes) -> Json:
             raise Refused("the reply is not a JSON object")
         return reply
     code = error_code(reply)
-    final = status in {400, 401, 403, 404, 410} or code == "invalid_grant"
-    raise Refused(f"HTTP {status}{f', {code}' if code else ''}", final=final)
+    raise Refused(f"HTTP {status}{f', {code}' if code else ''}", final=code == "invalid_grant")
 
 
 def error_code(reply: Json) -> str:

@@ -111,6 +111,12 @@ def test_deep_nesting_is_no_crash() -> None:
     assert complaint(b"[" * 100_000).message
 
 
+@pytest.mark.parametrize("tag", ["<script>", "<title>", "<!--", "<", "<head", "</"])
+def test_pages_take_no_time(tag: str) -> None:
+    """A page of nothing but open tags is read at once."""
+    assert len(complaint(b"<html>" + tag.encode() * 100_000).message) <= MAX_MESSAGE
+
+
 @pytest.mark.parametrize(
     ("status", "said", "expected"),
     [

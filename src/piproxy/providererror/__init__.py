@@ -6,7 +6,7 @@ The provider's words are always kept in the message, without secrets.
 
 from __future__ import annotations
 
-from piproxy.providererror.reading import MAX_MESSAGE, Complaint, complaint, complaint_in
 from piproxy.providererror.meaning import Kind, classify, provider_error
+from piproxy.providererror.reading import MAX_MESSAGE, Complaint, complaint, complaint_in
 
 __all__ = ["MAX_MESSAGE", "Complaint", "Kind", "classify", "complaint", "complaint_in", "provider_error"]

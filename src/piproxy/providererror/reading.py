@@ -125,18 +125,32 @@ def _word(*values: Json, number: bool = False) -> str | None:
     return None
 
 
-_HIDDEN: Final = re.compile(r"<(script|style|head)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAG: Final = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
+_PAGE: Final = re.compile(r"\s*<(!doctype|html|head|body|h1|title|center|\?xml)", re.IGNORECASE)
+_HIDDEN: Final = frozenset(("script", "style", "head"))
 
 
 def _plain(text: str) -> str:
-    """Text without HTML, when it is a page."""
-    if not re.match(r"\s*<(!doctype|html|head|body|h1|title|center|\?xml)", text, re.IGNORECASE):
+    """Text without HTML, when it is a page: its title, and what it shows.
+
+    One pass without patterns: a page of unclosed tags must not cost more than its length.
+    """
+    if not _PAGE.match(text):
         return text
-    title = _TITLE.search(text)
-    body = " ".join(html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text))).split())
-    head = " ".join(html.unescape(title[1]).split()) if title else ""
+    shown: list[str] = []
+    title, hidden = "", ""
+    for piece in text.split("<")[1:]:
+        tag, _, rest = piece.partition(">")
+        name = tag.split(maxsplit=1)[0].lower() if tag.strip() else ""
+        if name == "title":
+            title = title or rest
+        elif name in _HIDDEN and not hidden:
+            hidden = name
+        elif name == f"/{hidden}":
+            hidden = ""
+        if not hidden and name != "title":
+            shown.append(rest)
+    body = " ".join(html.unescape(" ".join(shown)).split())
+    head = " ".join(html.unescape(title).split())
     return body if head in body else f"{head}: {body}" if body else head
 
 

@@ -43,6 +43,14 @@ def test_a_key_is_enough(home: Home) -> None:
     assert "gsk-secret" not in json.dumps(findings)
 
 
+def test_habits_of_an_older_pi_are_noted(home: Home) -> None:
+    """A variable that nobody reads any more is named, and what to write instead."""
+    home.environ |= {"GH_TOKEN": "gh-secret", "PI_PROXY_PORT": "0"}
+    _, findings = examine(home)
+    assert about(findings, "COPILOT_GITHUB_TOKEN")["level"] == "note"
+    assert "gh-secret" not in json.dumps(findings)
+
+
 def test_logins_are_judged(home: Home) -> None:
     """A stored login is valid, refreshable, or has to be repeated; nothing of it is printed."""
     now = time.time() * 1000

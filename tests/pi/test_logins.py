@@ -166,6 +166,24 @@ def test_azure_carries_its_variables_those_of_the_entry_first() -> None:
     assert login.env == {"AZURE_OPENAI_BASE_URL": "https://own", "AZURE_OPENAI_API_VERSION": "v2"}
 
 
+@pytest.mark.parametrize(
+    ("provider", "stored", "configured", "hint"),
+    [
+        ("groq", key("GROQ_API_KEY"), None, "the key in auth.json is the text GROQ_API_KEY"),
+        ("corp", None, "GROQ_API_KEY", "the key in models.json is the text GROQ_API_KEY"),
+        ("groq", key("$GROQ_API_KEY"), None, ""),
+        ("groq", key("OTHER_NAME"), None, ""),
+        ("github-copilot", None, None, "GH_TOKEN is set, but only COPILOT_GITHUB_TOKEN counts"),
+        ("groq", None, None, ""),
+    ],
+)
+def test_habits_of_an_older_pi_get_a_hint(provider: str, stored: object, configured: str | None, hint: str) -> None:
+    """And are read as today's pi reads them."""
+    login = ask(provider, stored, configured, {"GROQ_API_KEY": "e", "GH_TOKEN": "t"})
+    assert (login.hint or "").startswith(hint)
+    assert bool(login.hint) == bool(hint)
+
+
 def test_secrets_stay_out_of_the_representation() -> None:
     """A login in a log line shows none."""
     assert "s3cret" not in repr([ask("groq", key("s3cret", A="s3cret")), ask("xai", {**OAUTH, "access": "s3cret"})])

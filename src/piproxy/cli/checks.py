@@ -68,6 +68,8 @@ def _logins(around: Surroundings) -> Iterator[Finding]:
     for provider in view.providers:
         login, entry = view.check(provider), view.entry(provider)
         count = sum(model.provider == provider for model in view.models)
+        if login.hint:
+            yield Finding("note", f"{provider}: {login.hint}")
         if isinstance(entry, UnusableEntry):
             step = f"Log in again: run pi, /login, {provider}."
             yield Finding(

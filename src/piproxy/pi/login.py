@@ -40,6 +40,8 @@ class Login:
     """Why there is none; ``None`` when there is one."""
     detail: str | None = field(default=None, repr=False)
     """:attr:`problem` with a failing command's whole line, which may hold a secret: for ``doctor`` only."""
+    hint: str | None = None
+    """What looks like a mistake and is none for pi, in words for ``doctor``."""
     entry: OAuthEntry | None = field(default=None, repr=False)
     """The stored login, with kind ``oauth``."""
     flow: str | None = None

@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from os.path import isfile
 from typing import Final
 
 from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, StoredEntry, UnusableEntry
-from piproxy.pi.environment import KEY_VARIABLES, OAUTH, key_variables
+from piproxy.pi.environment import KEY_VARIABLES, OAUTH, first, key_variables
 from piproxy.pi.login import Login
 from piproxy.pi.special_logins import CODEX, LLAMA, RESOLVERS, Asked, is_marker
 from piproxy.pi.values import Command, CommandCache, Runner, Unresolved, expand, parse
@@ -62,7 +64,8 @@ def resolve(
         return _stored_key(provider, stored_entry, environ, stored_commands, exists)
     if models_json_api_key is not None:
         return _configured(provider, models_json_api_key, environ, run if run_commands else _not_run, exists)
-    return _ask(Asked(provider, None, "", {}, environ, exists))
+    login = _ask(Asked(provider, None, "", {}, environ, exists))
+    return replace(login, hint=_forgotten_variables(login, environ))
 
 
 def _override(asked: Asked) -> Login:
@@ -90,7 +93,7 @@ def _stored_key(
     text = key if isinstance(key, str) and key.strip() and not is_marker(key) else None
     found = _ask(Asked(provider, text, AUTH_JSON, entry.env, environ, exists))
     if found.kind != "none" or text is not None:
-        return found
+        return replace(found, hint=_name_as_key(entry.key, environ, AUTH_JSON))
     if isinstance(key, Unresolved):
         return _none(provider, f"the key in auth.json could not be resolved from {key.words}")
     return _none(provider, f"the entry in auth.json holds no usable key; {found.problem}")
@@ -106,7 +109,7 @@ def _configured(
         return _none(provider, "the apiKey in models.json is empty")
     found = _ask(Asked(provider, key, MODELS_JSON, {}, environ, exists))
     if key or found.kind == "none":
-        return found
+        return replace(found, hint=_name_as_key(text, environ, MODELS_JSON))
     return Login(provider=provider, kind=found.kind, env=found.env, source=MODELS_JSON, base_url=found.base_url)
 
 
@@ -139,6 +142,21 @@ def _ask(asked: Asked) -> Login:
 
 def _none(provider: str, problem: str) -> Login:
     return Login(provider=provider, kind="none", problem=problem)
+
+
+def _name_as_key(text: str | None, environ: Mapping[str, str], where: str) -> str | None:
+    """An older pi took a bare variable name for the variable; today it is the key itself."""
+    if text and re.fullmatch("[A-Z][A-Z0-9_]*", text) and environ.get(text):
+        return f"the key in {where} is the text {text}, not the variable of that name: write ${text}"
+    return None
+
+
+def _forgotten_variables(login: Login, environ: Mapping[str, str]) -> str | None:
+    """Variables that an older pi read."""
+    found = first(environ, ("GH_TOKEN", "GITHUB_TOKEN")) if login.provider == "github-copilot" else None
+    if found is None or login.available:
+        return None
+    return f"{found[0]} is set, but only COPILOT_GITHUB_TOKEN counts"
 
 
 def _not_run(_line: str) -> str:

@@ -15,6 +15,7 @@ from piproxy.jsontext import Json
 from piproxy.model import Cost, Model, Rates
 from piproxy.pi.directory import AgentDirectory
 from piproxy.pi.registry import Registry, View
+from piproxy.wire.rooms import ROOMS
 
 PACKAGE = "node_modules/@earendil-works/pi-coding-agent"
 HOMES = 40
@@ -61,17 +62,7 @@ def test_same_models_same_keys_same_headers(node: str, directory: Path, tmp_path
 
 
 def _registry(place: Path, environ: Mapping[str, str]) -> Registry:
-    catalog_apis = frozenset(("openai-completions", "anthropic-messages", "openai-responses"))
-    everything = catalog_apis | {
-        "azure-openai-responses",
-        "bedrock-converse-stream",
-        "google-generative-ai",
-        "google-vertex",
-        "mistral-conversations",
-        "openai-codex-responses",
-        "pi-messages",
-    }
-    return Registry(AgentDirectory(place), environ, apis=everything, catalog_choice="installed")
+    return Registry(AgentDirectory(place), environ, apis=ROOMS, catalog_choice="installed")
 
 
 def _compare(view: View, model: Model, auth: Json) -> bool:

@@ -1,7 +1,7 @@
 """One HTTP request under Quart-Trio: its nursery, its body, and how it ends.
 
 Quart-Trio runs a request in a private nursery and cancels it when the client goes. A subclass puts that nursery where
-the view can find it, and mends two things (both measured, Quart-Trio 0.12 on Hypercorn 0.18):
+the view can find it, and mends two things (both measured, Quart-Trio 0.12 and 0.13 on Hypercorn 0.18):
 
 * Hypercorn tells the app of the "disconnect" as soon as a response is complete, still inside the app's last ``send``.
   Quart-Trio then cancels that very call before Hypercorn could start its idle timer, so that idle keep-alive
@@ -17,8 +17,7 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent
-from quart.asgi import ASGIHTTPConnection
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent
 from quart.wrappers import Request
 from quart.wrappers.response import ResponseBody
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -46,7 +45,7 @@ class Connection(TrioASGIHTTPConnection):
         try:
             async with trio.open_nursery() as nursery:
                 scope[NURSERY] = nursery
-                nursery.start_soon(self.handle_messages, nursery, request, receive)
+                nursery.start_soon(self.handle_messages, nursery, request, partial(self._receive, receive))
                 nursery.start_soon(self.handle_request, nursery, request, partial(self._send, send))
         except BaseException:
             record.ending = record.ending if self._ended else Ending.SHUTDOWN
@@ -56,20 +55,21 @@ class Connection(TrioASGIHTTPConnection):
                 record.ending = Ending.CLIENT_LEFT
             scope[FINISHED](record, trio.current_time() - began)
 
-    async def handle_messages(  # type: ignore[override]
-        self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
-    ) -> None:
-        await ASGIHTTPConnection.handle_messages(self, request, receive)
-        if not self._ended:
-            self._left = True
-            nursery.cancel_scope.cancel()
-
     async def handle_request(  # type: ignore[override]
         self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
     ) -> None:
         response = await self.app.handle_request(request)
         await self._send_response(send, response)
         nursery.cancel_scope.cancel()
+
+    async def _receive(self, receive: ASGIReceiveCallable) -> ASGIReceiveEvent:
+        """The next message; a disconnect only while it is news."""
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            if self._ended:
+                await trio.sleep_forever()
+            self._left = True
+        return message
 
     async def _send(self, send: Callable[[ASGISendEvent], Awaitable[None]], message: ASGISendEvent) -> None:
         if message["type"] == "http.response.body" and not message.get("more_body", False):

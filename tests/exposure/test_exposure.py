@@ -114,6 +114,19 @@ def test_label_cannot_capture_a_canonical_id() -> None:
         listed(nested, taker, public_model_id_mode="always-prefixed", provider_prefixes={"z": "a/b", "a": "other"})
 
 
+def test_one_canonical_id_of_two_models() -> None:
+    """Where a provider's id has a slash, each model keeps its public id, and the first has the canonical one."""
+    first, second = model("a", "b/x"), model("a/b", "x")
+    exposure = listed(first, second)
+    assert exposure.ids == ("b/x", "x")
+    assert (exposure.public_id(first), exposure.public_id(second)) == ("b/x", "x")
+    assert exposure.resolve("a/b/x") is first
+    with pytest.raises(ConfigError, match=r"not unique: a/b/x \(a, a/b\)"):
+        listed(first, second, public_model_id_mode="always-prefixed")
+    labelled = listed(first, second, public_model_id_mode="always-prefixed", provider_prefixes={"a": "q"})
+    assert labelled.ids == ("q/b/x", "a/b/x")
+
+
 WHY = [
     ((), {}, (), "no provider has a usable credential"),
     ((OPENAI,), {"model_exposure_mode": "scoped"}, (), "scopedProviders is empty"),
@@ -174,7 +187,7 @@ def test_exposure_is_consistent_or_refused(models: tuple[Model, ...], labels: di
         assert exposure.resolve(public) is exposed
         assert public == exposed.id or public == f"{labels.get(exposed.provider, exposed.provider)}/{exposed.id}"
         found = exposure.resolve(exposed.canonical_id)
-        assert found is exposed or found.id == exposed.canonical_id
+        assert exposed.canonical_id in (found.canonical_id, found.id)
 
 
 @given(CATALOG)

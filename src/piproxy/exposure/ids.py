@@ -29,7 +29,7 @@ def public_ids(models: Sequence[Model], settings: Settings) -> dict[str, Model]:
     named = _by_id(pairs, "publicModelIdMode")
     for model in models:
         taker = named.get(model.canonical_id, model)
-        if taker is not model and taker.provider in prefixed:
+        if taker.canonical_id != model.canonical_id and taker.provider in prefixed:
             raise ConfigError(
                 f"providerPrefixes: with the prefix {labels[taker.provider]!r} a model of {taker.provider} would be "
                 f"called {model.canonical_id}, which is a model of {model.provider}; choose another prefix."

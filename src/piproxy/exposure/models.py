@@ -22,8 +22,9 @@ class Exposure:
     """What to do about it, when nothing is exposed."""
     warnings: tuple[str, ...] = ()
     """Names in the settings that match nothing."""
-    _public: Mapping[str, str] = field(default_factory=dict)
-    """Canonical id -> public id."""
+    _public: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Provider and model id -> public id."""
+    _canonical: Mapping[str, Model] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -37,19 +38,17 @@ class Exposure:
 
     def resolve(self, id: str) -> Model:
         """The model of a public id, else of a canonical id. Raises :class:`~piproxy.errors.ModelNotFound`."""
-        model = self.by_public_id.get(id)
-        if model is None and id in self._public:
-            model = self.by_public_id[self._public[id]]
+        model = self.by_public_id.get(id) or self._canonical.get(id)
         if model is None:
             raise ModelNotFound(f"The model `{id}` does not exist or you do not have access to it.", param="model")
         return model
 
     def public_id(self, model: Model) -> str:
         """The public id of an exposed model; ``KeyError`` for any other."""
-        return self._public[model.canonical_id]
+        return self._public[model.provider, model.id]
 
     def exposes(self, model: Model) -> bool:
-        return model.canonical_id in self._public
+        return (model.provider, model.id) in self._public
 
 
 def expose(available: Sequence[Model], settings: Settings, enabled: Sequence[str] = ()) -> Exposure:
@@ -63,7 +62,9 @@ def expose(available: Sequence[Model], settings: Settings, enabled: Sequence[str
         by_public_id=named,
         why_empty=None if chosen else _why_empty(available, settings, enabled),
         warnings=warnings,
-        _public={model.canonical_id: id for id, model in named.items()},  # noqa: A001
+        _public={(model.provider, model.id): id for id, model in named.items()},  # noqa: A001
+        # Two models have one canonical id only if a provider's id has a slash; the first one is meant then.
+        _canonical={model.canonical_id: model for model in reversed(named.values())},
     )
 
 

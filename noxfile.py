@@ -70,7 +70,7 @@ def conformance(session: nox.Session) -> None:
     """Real clients and recorded providers."""
     session.install(EXTRAS, *_group("test"))
     if any(path for path in (ROOT / "conformance").rglob("test_*.py") if path.parent.name != "real_pi"):
-        session.run("pytest", "conformance", "--ignore=conformance/real_pi", *session.posargs)
+        session.run("python", "-m", "pytest", "conformance", "--ignore=conformance/real_pi", *session.posargs)
     venv = Path(session.virtualenv.location).parent / "recordings"
     session.run("python", "conformance/cassettes.py", "--venv", str(venv), "--piproxy", _script(session, "piproxy"))
 

@@ -95,7 +95,7 @@ def test_file_values_are_normalised(key: str, given: Json, expected: Json, warne
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [('{\n"port": 1,\n}', ":3: "), ("[]", "must be an object"), ("", ":1: "), (b"\xff".decode("latin-1"), "Expecting")],
+    [('{\n"port": 1;\n}', ":2: "), ("[]", "must be an object"), ("", ":1: "), (b"\xff".decode("latin-1"), "Expecting")],
 )
 def test_broken_file_means_the_defaults(content: str, says: str, tmp_path: Path) -> None:
     """It is told, with the line where there is one."""

@@ -125,6 +125,26 @@ def test_two_threads_run_a_command_once() -> None:
     assert (ran, results) == (["x"], ["k"] * 3)
 
 
+def test_a_slow_command_does_not_hold_up_others() -> None:
+    """Each line has its own turn."""
+    gate, started = threading.Event(), threading.Event()
+
+    def run(line: str) -> str:
+        if line == "slow":
+            started.set()
+            gate.wait(5)
+        return line
+
+    cache = CommandCache(run)
+    thread = threading.Thread(target=cache, args=("slow",))
+    thread.start()
+    assert started.wait(5)
+    assert cache("quick") == "quick"
+    gate.set()
+    thread.join()
+    assert cache("slow") == "slow"
+
+
 NAMES = st.from_regex("[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True)
 LITERALS = st.text(st.characters(exclude_characters="$", exclude_categories=["Cs"])).filter(
     lambda text: not text.startswith("!")

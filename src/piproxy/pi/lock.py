@@ -37,6 +37,7 @@ BEAT: Final = 3.0
 WAIT: Final = 30.0
 """Seconds to wait for somebody else's lock."""
 
+_SETTLE: Final = 0.1
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.25
 
@@ -160,7 +161,7 @@ class DirectoryLock:
         try:
             path.mkdir()
         except FileExistsError:
-            return self._clear_stale(path) and self._try(path)
+            return self._clear_stale(path) and self._try(path) and self._settled()
         except OSError as exc:
             raise LockImpossible(f"Cannot lock {self._target}: {exc.strerror}: {path}") from exc
         taken = _Taken(path)
@@ -172,9 +173,20 @@ class DirectoryLock:
             self._taken.append(taken)
         return True
 
+    def _settled(self) -> bool:
+        """Two that find the same stale lock can clear it one after the other, and the second then clears the first's
+        new one. Whoever took over a stale lock therefore looks again a moment later, and waits in line if it is gone.
+        """
+        time.sleep(_SETTLE)
+        with self._guard:
+            if self._taken[-1].is_ours():
+                return True
+            self._taken.pop()
+            self._lost = False
+            return False
+
     def _clear_stale(self, path: Path) -> bool:
-        """Whether the way is free now. The time is read right before the removal: the window in which two takers may
-        remove each other's new lock is pi's own, and as small as a directory allows."""
+        """Whether the way is free now."""
         try:
             if self._clock() - path.stat().st_mtime <= self._stale:
                 return False
@@ -193,7 +205,7 @@ class DirectoryLock:
                 for taken in self._taken:
                     if not taken.is_ours():
                         self._lost = True
-                        return
+                        continue
                     now = self._clock()
                     with suppress(OSError):  # the next beat tries again; `is_ours` tells a loss
                         os.utime(taken.path, (now, now))

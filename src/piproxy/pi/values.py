@@ -129,15 +129,18 @@ class CommandCache:
     """Runs each command line once in the process's life and remembers the outcome, failures included.
 
     This is pi's rule for auth.json; commands of models.json run for every request. Safe to call from several threads:
-    the second caller waits for the first.
+    the second caller of a line waits for the first, callers of other lines do not.
     """
 
     run: Runner = run_command
     _outcomes: dict[str, str | None] = field(default_factory=dict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _locks: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __call__(self, line: str) -> str | None:
-        with self._lock:
+        with self._guard:
+            lock = self._locks.setdefault(line, threading.Lock())
+        with lock:
             if line not in self._outcomes:
                 self._outcomes[line] = self.run(line)
             return self._outcomes[line]

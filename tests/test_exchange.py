@@ -383,7 +383,7 @@ async def test_no_answer_at_all(autojump_clock: MockClock) -> None:
         await talk.break_off()
 
     async with setup(script) as s:
-        with pytest.raises(UpstreamUnreachable, match=r"provider\.test closed the connection"):
+        with pytest.raises(UpstreamUnreachable, match=r"provider\.test:80 did not answer"):
             await s.exchange.whole(s.call(), Words())
 
 

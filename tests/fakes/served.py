@@ -32,6 +32,7 @@ class TcpProvider:
     asked: int = 0
     closed: int = 0
     closed_at: float | None = None
+    heard: trio.Event = field(default_factory=trio.Event)
     gone: trio.Event = field(default_factory=trio.Event)
 
     async def serve(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -49,6 +50,7 @@ class TcpProvider:
         while len(body) < length:
             body += bytes(await stream.receive_some(65536))
         self.asked += 1
+        self.heard.set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch, stream, nursery.cancel_scope)
             try:

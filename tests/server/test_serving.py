@@ -62,14 +62,13 @@ async def test_closing_the_client_closes_the_upstream_over_tcp(
             client = await s.post(body)
             if script is one_event:
                 await until(client, b'"content":"a"')
-            while not s.provider.asked:
-                await trio.sleep(0.001)
+            await s.provider.heard.wait()
             left = trio.current_time()
             await client.aclose()
             await s.provider.gone.wait()
     assert s.provider.closed_at is not None
     with capsys.disabled():
-        print(f"\n  client closed, {phase}: upstream closed {1000 * (s.provider.closed_at - left):.2f} ms later")
+        print(f"\n  client closed, {phase}: upstream closed {1000 * (s.provider.closed_at - left):.2f} ms later")  # noqa: T201
 
 
 async def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path) -> None:

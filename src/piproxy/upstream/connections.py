@@ -15,10 +15,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import h11
-import httpx
 import trio
 
-from piproxy.errors import UpstreamBroken
+from piproxy.errors import GatewayError, UpstreamBroken, UpstreamUnreachable
 from piproxy.framing.httpbody import BodyReader, ChunkedReader, EndReader, LengthReader
 
 READ_SIZE: Final = 65536
@@ -27,6 +26,11 @@ MAX_IDLE: Final = 100
 """Idle connections kept per origin."""
 KEEPALIVE: Final = 20.0
 """Seconds that an idle connection may be used again; providers close theirs after a minute or more."""
+
+BAD_HEADER: Final = (
+    "The request to the provider has a header that HTTP does not allow; look for line ends or special characters in "
+    "its key and headers."
+)
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -38,12 +42,17 @@ class Origin(NamedTuple):
     host: str
     port: int
 
+    @property
+    def netloc(self) -> str:
+        """``host:port``, for messages."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 Connect = Callable[[Origin], Awaitable[trio.abc.Stream]]
 
 
 class Connection:
-    """One connection; one request at a time. Errors are httpx's, as its transports must raise them."""
+    """One connection; one request at a time."""
 
     def __init__(self, stream: trio.abc.Stream, origin: Origin) -> None:
         self.origin = origin
@@ -67,13 +76,14 @@ class Connection:
         return socket is not None and bool(socket.is_readable())
 
     async def ask(self, method: bytes, target: bytes, headers: Headers, body: bytes) -> h11.Response:
-        """Send a request and wait for the head of its answer."""
+        """Send a request and wait for the head of its answer. Raises :class:`UpstreamUnreachable` when none comes."""
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self._keep = False
         try:
             head = http.send(h11.Request(method=method, target=target, headers=list(headers)))
         except h11.LocalProtocolError as exc:
-            raise httpx.LocalProtocolError("a header is not allowed") from exc
+            # The text of this one holds the header's value, which may be a key.
+            raise GatewayError(BAD_HEADER, status=502) from exc
         try:
             if len(body) < READ_SIZE:
                 await self._stream.send_all((head or b"") + body)
@@ -120,17 +130,20 @@ class Connection:
             try:
                 event = http.next_event()
             except h11.RemoteProtocolError as exc:
-                raise httpx.RemoteProtocolError(str(exc)) from exc
+                raise self._no_answer(f"what it says is not HTTP ({exc})") from exc
             if isinstance(event, h11.Response):
                 return event
             if event is h11.NEED_DATA:
                 try:
                     data = bytes(await self._stream.receive_some(READ_SIZE))
                 except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-                    raise httpx.ReadError(why(sending or exc)) from exc
+                    raise self._no_answer(why(sending or exc)) from exc
                 http.receive_data(data)
             elif not isinstance(event, h11.InformationalResponse):
-                raise httpx.RemoteProtocolError("the connection was closed")
+                raise self._no_answer("the connection was closed")
+
+    def _no_answer(self, reason: str) -> UpstreamUnreachable:
+        return UpstreamUnreachable(f"{self.origin.netloc} did not answer: {reason}.")
 
 
 class Pool:
@@ -186,7 +199,7 @@ def connector(context: Callable[[], ssl.SSLContext]) -> Connect:
         try:
             tcp = await trio.open_tcp_stream(origin.host, origin.port)
         except OSError as exc:
-            raise httpx.ConnectError(why(exc)) from exc
+            raise _unconnected(origin, exc) from exc
         if origin.scheme != "https":
             return tcp
         tls = trio.SSLStream(tcp, context(), server_hostname=origin.host, https_compatible=True)
@@ -194,13 +207,17 @@ def connector(context: Callable[[], ssl.SSLContext]) -> Connect:
             await tls.do_handshake()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
             await trio.aclose_forcefully(tls)
-            raise httpx.ConnectError(why(exc)) from exc
+            raise _unconnected(origin, exc) from exc
         except BaseException:
             await trio.aclose_forcefully(tls)
             raise
         return tls
 
     return connect
+
+
+def _unconnected(origin: Origin, exc: BaseException) -> UpstreamUnreachable:
+    return UpstreamUnreachable(f"Could not connect to {origin.netloc}: {why(exc)}.")
 
 
 def why(exc: BaseException) -> str:

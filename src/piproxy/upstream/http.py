@@ -20,7 +20,7 @@ import trio
 
 from piproxy import __version__
 from piproxy.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamUnreachable
-from piproxy.upstream.connections import KEEPALIVE, Connect, Connection, Origin, Pool, connector
+from piproxy.upstream.connections import BAD_HEADER, KEEPALIVE, Connect, Connection, Origin, Pool, connector
 
 MAX_ERROR_BODY: Final = 1024 * 1024
 """Bytes of an error answer that are read; the rest is of no use to anybody."""
@@ -231,19 +231,13 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _unsent(exc: Exception, url: str) -> UpstreamError | GatewayError:
+    """What httpx itself says before an answer is there; through a proxy, that is all there is."""
     if isinstance(exc, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         return GatewayError("The model's base URL is not a valid http(s) address.", status=502)
     if isinstance(exc, (httpx.LocalProtocolError, ValueError)):
-        # The text of these holds the header's value, which may be a key.
-        return GatewayError(
-            "The request to the provider has a header that HTTP does not allow; look for line ends or special "
-            "characters in its key and headers.",
-            status=502,
-        )
+        return GatewayError(BAD_HEADER, status=502)
     host = httpx.URL(url).netloc.decode("ascii", "replace").rpartition("@")[2]
-    if isinstance(exc, httpx.ConnectError):
-        return UpstreamUnreachable(f"Could not connect to {host}: {_words(exc)}.")
-    return UpstreamUnreachable(f"{host} closed the connection without an answer: {_words(exc)}.")
+    return UpstreamUnreachable(f"{host} did not answer: {_words(exc)}.")
 
 
 def _words(exc: Exception) -> str:

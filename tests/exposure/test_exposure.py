@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 from fakes.pidir import model
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from piproxy.errors import ConfigError, ModelNotFound
@@ -173,6 +173,7 @@ LABELS = st.dictionaries(PROVIDERS, st.sampled_from(["a", "b", "x", "p", "q", "a
 MODES = st.sampled_from(["collision-prefixed", "universal", "always-prefixed"])
 
 
+@settings(deadline=None)
 @given(CATALOG, LABELS, MODES)
 def test_exposure_is_consistent_or_refused(models: tuple[Model, ...], labels: dict[str, str], mode: str) -> None:
     """Every public id means one model, every exposed model has one; no prefix takes another model's canonical id."""
@@ -190,6 +191,7 @@ def test_exposure_is_consistent_or_refused(models: tuple[Model, ...], labels: di
         assert exposed.canonical_id in (found.canonical_id, found.id)
 
 
+@settings(deadline=None)
 @given(CATALOG)
 def test_prefixes_follow_the_conflict_groups(models: tuple[Model, ...]) -> None:
     """Providers that share an id are prefixed, and prefixing is all or nothing for each provider."""
@@ -204,6 +206,7 @@ def test_prefixes_follow_the_conflict_groups(models: tuple[Model, ...]) -> None:
             assert {one.provider, other.provider} <= prefixed
 
 
+@settings(deadline=None)
 @given(CATALOG, st.sets(PROVIDERS, max_size=3))
 def test_scoped_exposes_those_providers(models: tuple[Model, ...], scope: set[str]) -> None:
     """No more and no less."""

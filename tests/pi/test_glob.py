@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from piproxy.pi.glob import is_glob, matches
@@ -78,6 +78,7 @@ def test_what_counts_as_a_glob(pattern: str, glob: bool) -> None:
     assert is_glob(pattern) is glob
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab*?[]{},!/.-\\#", max_size=12), st.text(alphabet="ab/.-", max_size=8))
 def test_every_text_is_a_pattern(pattern: str, text: str) -> None:
     """No pattern is an error, and negation turns the answer round."""
@@ -86,6 +87,7 @@ def test_every_text_is_a_pattern(pattern: str, text: str) -> None:
         assert matches(f"!{pattern}", text) is not found
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abcABC012.-_:@", min_size=1, max_size=12))
 def test_plain_text_matches_itself(text: str) -> None:
     """Signs without a meaning stand for themselves, whatever their case."""

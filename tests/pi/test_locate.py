@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from piproxy.jsontext import Json
@@ -76,6 +76,7 @@ def leaves(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]
             yield from leaves(item, (*path, str(index)))
 
 
+@settings(deadline=None)
 @given(JSONS)
 def test_every_path_is_found_in_order(value: Json) -> None:
     """In a text with one value per line, the lines of all paths rise."""

@@ -1,0 +1,206 @@
+"""``python -m conformance.record CLIENT [CASE]``: drive a real client against a served piproxy and keep what went by.
+
+piproxy runs as a process of its own; its models live at a scripted provider in this process, and the client talks to
+piproxy through a tap. A case is written only if the client saw what the scenario says it must see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+from typing import Any, Final
+
+import trio
+
+from conformance.case import Case, Recording
+from conformance.clients import Client, clients
+from conformance.provider import Provider, scripted
+from conformance.scenarios import SCENARIOS
+from conformance.strip import stripped
+from conformance.tap import Tap
+from conformance.vendors import agent_files
+
+KEY: Final = "conformance-client-key"
+LONGEST: Final = 120.0
+"""Seconds for one case."""
+_KEPT: Final = ("PATH", "LANG", "PYENV_VERSION", "PYENV_ROOT", "HTTP_PROXY", "NODE_EXTRA_CA_CERTS")
+
+
+class Clock:
+    """Seconds since it was started."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self._zero = trio.current_time()
+
+    def __call__(self) -> float:
+        return trio.current_time() - self._zero
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of driving a client through a case."""
+
+    seen: dict[str, Any]
+    """What the driver printed."""
+    wrong: list[str]
+    """What it should have seen and did not."""
+    recording: Recording
+
+
+@asynccontextmanager
+async def served(upstream: int) -> AsyncIterator[int]:
+    """A piproxy of its own whose providers listen on port ``upstream``; its port."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in agent_files(f"http://127.0.0.1:{upstream}").items():
+            (Path(folder) / name).write_text(json.dumps(content))
+        environ = {**{name: os.environ[name] for name in _KEPT if name in os.environ}, "HOME": folder}
+        environ |= {"PI_CODING_AGENT_DIR": folder, "PI_PROXY_KEEP_ALIVE_SEC": "0"}
+        command = [sys.executable, "-m", "piproxy", "--port", "0"]
+        with Popen(command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, text=True) as process:
+            try:
+                assert process.stdout is not None
+                line = await trio.to_thread.run_sync(process.stdout.readline)
+                yield int(line.partition("http://")[2].partition("/")[0].rpartition(":")[2])
+            finally:
+                process.kill()
+
+
+async def drive(client: Driver, scenario: str, model: str, *, server: int, listener: trio.SocketListener) -> Outcome:
+    """One client through one scenario; ``server`` is a port, ``listener`` where the server finds its providers."""
+    clock = Clock()
+    provider = Provider(scripted(SCENARIOS[scenario].answers), clock)
+    tap = Tap(server, clock)
+    started = False
+
+    async def connected(stream: trio.SocketStream) -> None:
+        nonlocal started
+        if not started:
+            started = True
+            clock.start()
+        await tap.serve(stream)
+
+    async with trio.open_nursery() as nursery:
+        front = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+        port = front.socket.getsockname()[1]
+        nursery.start_soon(trio.serve_listeners, connected, [front])
+        nursery.start_soon(_lend, listener, provider)
+        seen = await client.play(scenario, model, port)
+        await trio.sleep(0.3)  # closes of connections are on their way
+        nursery.cancel_scope.cancel()
+    recording = Recording(*(stripped(log, [KEY, "upstream-key"]) for log in (tap.sent, provider.log, tap.got)))
+    wanted = SCENARIOS[scenario].sees
+    wrong = [f"{key}: {seen.get(key)!r}, not {value!r}" for key, value in wanted.items() if not _same(seen, key, value)]
+    return Outcome(seen, wrong, recording)
+
+
+async def _lend(listener: trio.SocketListener, provider: Provider) -> None:
+    """Accept for this case, and leave the listener open for the next."""
+    async with trio.open_nursery() as nursery:
+        while True:
+            nursery.start_soon(provider.serve, await listener.accept())
+
+
+class Driver:
+    """A client's driver, started once for all of its cases."""
+
+    def __init__(self, client: Client, process: trio.Process, home: str) -> None:
+        self._client = client
+        self._process = process
+        self._home = home
+        self._held = b""
+
+    async def play(self, scenario: str, model: str, port: int) -> dict[str, Any]:
+        """What the client saw."""
+        assert self._process.stdin is not None
+        task = {"scenario": scenario, "model": model, "base_url": f"http://127.0.0.1:{port}/v1"}
+        with trio.move_on_after(LONGEST):
+            await self._process.stdin.send_all(json.dumps(task).encode() + b"\n")
+            line = await self._line()
+            seen = json.loads(line) if line.startswith(b"{") else {"said": line.decode()}
+            return seen if isinstance(seen, dict) else {}
+        raise TimeoutError(f"{self._client.name} was not done after {LONGEST} s")
+
+    async def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        while b"\n" not in self._held:
+            data = await self._process.stdout.receive_some(65536)
+            if not data:
+                raise ChildProcessError(f"the driver of {self._client.name} has died")
+            self._held += bytes(data)
+        line, _, self._held = self._held.partition(b"\n")
+        return line
+
+
+@asynccontextmanager
+async def driver(client: Client) -> AsyncIterator[Driver]:
+    """The client's driver, in a home directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="client-") as home:
+        environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        environ |= {"HOME": home, "API_KEY": KEY, "MODE": client.mode, "NO_COLOR": "1"}
+        environ |= {"CLIENT_BIN": str(client.environment.bin), "PYTHONUNBUFFERED": "1"}
+        async with trio.open_nursery() as nursery:
+            run = partial(trio.run_process, client.command(), env=environ, cwd=home, check=False)
+            process = await nursery.start(partial(run, stdin=PIPE, stdout=PIPE, stderr=sys.stderr))
+            yield Driver(client, process, home)
+            nursery.cancel_scope.cancel()
+
+
+def _same(seen: dict[str, Any], key: str, value: Any) -> bool:
+    """As wanted; thinking and finish reasons are not shown by all clients; an error may say more."""
+    if key not in seen:
+        return bool(seen) and key in ("reasoning", "finish") and not seen.get("failed")
+    if key == "error":
+        return value in str(seen[key])
+    return bool(seen[key] == value)
+
+
+async def record(names: Sequence[str], pattern: str, *, upstream: int, anyway: bool, keep: bool) -> int:
+    """Record these clients' cases; the number of those that were not as they should be."""
+    failed = 0
+    known = clients()
+    listener = (await trio.open_tcp_listeners(upstream, host="127.0.0.1"))[0]
+    async with listener, served(listener.socket.getsockname()[1]) as server:
+        for name in names:
+            client = known[name]
+            plays = [play for play in client.plays() if not pattern or pattern in play[:2]]
+            if not plays:
+                continue
+            client.environment.install()
+            async with driver(client) as driven:
+                for case, scenario, model in plays:
+                    outcome = await drive(driven, scenario, model, server=server, listener=listener)
+                    failed += bool(outcome.wrong)
+                    print(f"{'WRONG' if outcome.wrong else 'ok   '} {name}/{case}", *outcome.wrong, sep="\n        ")
+                    if keep and (anyway or not outcome.wrong):
+                        about = {"client": name, "version": client.version, "scenario": scenario, "model": model}
+                        about["about"] = SCENARIOS[scenario].about
+                        Case(name, case, about, outcome.recording).save()
+    return failed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("client", choices=[*clients(), "all"])
+    parser.add_argument("case", nargs="?", default="", help="a case or a scenario; all of the client's if not given")
+    parser.add_argument("--anyway", action="store_true", help="keep cases that are not as they should be, too")
+    options = parser.parse_args(arguments)
+    names = list(clients()) if options.client == "all" else [options.client]
+    work = partial(record, names, options.case, upstream=0, anyway=options.anyway, keep=True)
+    return 1 if trio.run(work) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

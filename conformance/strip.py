@@ -1,0 +1,76 @@
+"""What must not be in a recording: keys, names of this machine and its user. Replaced by as many other characters.
+
+The length stays, so that the pieces of a recording keep their sizes and ``content-length`` its truth. HTTP/2 hides its
+headers from a search: there the recorder refuses a connection that carries a key.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from conformance.blocks import Block
+from conformance.messages import PREFACE, Reader2
+
+_SECRET_HEADERS: Final = (
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "set-cookie",
+)
+_HEADER: Final = re.compile(
+    rb"(?i)(^|\r\n)((?:%s):[ \t]*(?:bearer |basic )?)([^\r\n]+)" % b"|".join(map(str.encode, _SECRET_HEADERS))
+)
+_TOKENS: Final = re.compile(
+    rb"(?:sk-[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+|AKIA[0-9A-Z]{16}"
+    rb"|gh[opsu]_[A-Za-z0-9]{20,}|AIza[A-Za-z0-9_-]{30,})"
+)
+
+
+class SecretLeft(Exception):
+    """A secret that cannot be taken out."""
+
+
+def stripped(blocks: Sequence[Block], secrets: Sequence[str] = ()) -> list[Block]:
+    """The same blocks without secrets; each connection and side is searched as a whole. Raises :class:`SecretLeft`."""
+    sides: dict[tuple[str, int], bytearray] = {}
+    for block in blocks:
+        sides.setdefault((block.word, block.number), bytearray()).extend(block.data)
+    clean = {side: _clean(bytes(data), secrets) for side, data in sides.items()}
+    result: list[Block] = []
+    taken = dict.fromkeys(sides, 0)
+    for block in blocks:
+        side = (block.word, block.number)
+        start = taken[side]
+        taken[side] = start + len(block.data)
+        result.append(Block(block.word, block.number, block.at, clean[side][start : taken[side]]))
+    return result
+
+
+def _clean(data: bytes, secrets: Sequence[str]) -> bytes:
+    if data.startswith(PREFACE):
+        reader = Reader2()
+        reader.feed(data, 0.0)
+        for message in reader.messages:
+            for name in _SECRET_HEADERS:
+                if message.get(name):
+                    raise SecretLeft(f"an HTTP/2 connection is recorded without keys, and this one has {name}")
+        return data
+    data = _HEADER.sub(lambda found: found[1] + found[2] + b"x" * len(found[3]), data)
+    data = _TOKENS.sub(lambda found: b"x" * len(found[0]), data)
+    for secret in (*secrets, *_names()):
+        data = data.replace(secret.encode(), b"x" * len(secret.encode()))
+    return data
+
+
+def _names() -> list[str]:
+    """This machine and its user, where they say something."""
+    names = [socket.gethostname(), os.environ.get("HOME", ""), getpass.getuser()]
+    return [name for name in names if len(name) > 4 and name not in ("localhost", "/root")]

@@ -315,6 +315,7 @@ async def test_the_status_line_waits_for_the_first_event_but_not_for_ever(autoju
         start = trio.current_time()
         await s.stream()
         assert s.head_at - start == pytest.approx(10)
+        assert s.head == Head(("seed",))
         assert [(round(at - start), piece) for at, piece in s.got][:2] == [(20, b":"), (30, b"a|")]
 
 

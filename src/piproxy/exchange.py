@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import inf
@@ -155,12 +155,11 @@ class Head:
 class _Progress:
     """State of one running exchange."""
 
-    head: Head = field(default_factory=Head)
     began: bool = False
     sent_at: float = 0.0
 
 
-Deliver = Callable[[Head, Sequence[Event]], Awaitable[None]]
+Deliver = Callable[[Sequence[Event]], Awaitable[None]]
 
 
 class Exchange:
@@ -194,10 +193,8 @@ class Exchange:
     async def whole(self, call: Call, fold: Encoder) -> tuple[Head, bytes]:
         """The answer in one piece. Raises :class:`PiproxyError`; cancelled when the client leaves."""
         body: list[bytes] = []
-        heads: list[Head] = []
 
-        async def deliver(head: Head, events: Sequence[Event]) -> None:
-            heads.append(head)
+        async def deliver(events: Sequence[Event]) -> None:
             body.append(fold.feed(events))
 
         try:
@@ -207,7 +204,7 @@ class Exchange:
             raise
         finally:
             _account(call, fold.usage)
-        return heads[-1], b"".join(body)
+        return Head(call.record.dropped), b"".join(body)
 
     async def stream(
         self,
@@ -228,10 +225,9 @@ class Exchange:
         def begin() -> None:
             if not progress.began:
                 progress.began = True
-                task_status.started(progress.head)
+                task_status.started(Head(call.record.dropped))
 
-        async def deliver(head: Head, events: Sequence[Event]) -> None:
-            progress.head = head
+        async def deliver(events: Sequence[Event]) -> None:
             begin()
             if frames := encoder.feed(events):
                 await out.send(frames)
@@ -288,7 +284,6 @@ class Exchange:
             model, options = self._options(call, credential)
             room = room_for(model.api)
             request = room.build_request(call.chat, model, options)
-            head = Head(request.dropped)
             record.dropped = request.dropped
             headers = auth.sign(request, credential, now=datetime.now(UTC))
             deadline.first_byte()
@@ -308,14 +303,14 @@ class Exchange:
                     except UpstreamError as error:
                         if error.events:
                             deadline.client()
-                            await deliver(head, error.events)
+                            await deliver(error.events)
                         raise
                     if events:
                         if record.first_event is None:
                             record.first_event = trio.current_time() - began
                         finished = isinstance(events[-1], Finish)
                         deadline.client()
-                        await deliver(head, events)
+                        await deliver(events)
                     if not (data or finished):
                         raise UpstreamBroken("The provider's answer stopped short.")
                     deadline.idle()

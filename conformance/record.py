@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
+from subprocess import DEVNULL, PIPE
 from typing import Any, Final
 
 import trio
@@ -68,13 +68,12 @@ async def served(upstream: int) -> AsyncIterator[int]:
         environ = {**{name: os.environ[name] for name in _KEPT if name in os.environ}, "HOME": folder}
         environ |= {"PI_CODING_AGENT_DIR": folder, "PI_PROXY_KEEP_ALIVE_SEC": "0"}
         command = [sys.executable, "-m", "piproxy", "--port", "0"]
-        with Popen(command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, text=True) as process:
-            try:
-                assert process.stdout is not None
-                line = await trio.to_thread.run_sync(process.stdout.readline)
-                yield int(line.partition("http://")[2].partition("/")[0].rpartition(":")[2])
-            finally:
-                process.kill()
+        async with trio.open_nursery() as nursery:
+            run = partial(trio.run_process, command, env=environ, check=False, stdout=PIPE, stderr=DEVNULL)
+            process = await nursery.start(run)
+            line = bytes(await process.stdout.receive_some(4096)).decode()
+            yield int(line.partition("http://")[2].partition("/")[0].rpartition(":")[2])
+            nursery.cancel_scope.cancel()
 
 
 async def drive(client: Driver, scenario: str, model: str, *, server: int, listener: trio.SocketListener) -> Outcome:

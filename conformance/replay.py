@@ -1,9 +1,9 @@
 """``python -m conformance.replay``: play the recorded cases, here or against any other server.
 
-Without ``--base-url`` the cases are played into piproxy in this process, on a virtual clock; ``--accept`` writes what came
-into the recordings. With ``--base-url`` the client's side is played against the server at that address, in real time, and
-a table tells what it gets wrong. Such a server has to find its providers at ``--upstream``: ``--agent-dir FOLDER`` writes
-pi's files for that.
+Without ``--base-url`` the cases are played into piproxy in this process, on a virtual clock; ``--accept`` writes what
+came into the recordings. With ``--base-url`` the client's side is played against the server at that address, in real
+time, and a table tells what it gets wrong. Such a server has to find its providers at ``--upstream``:
+``--agent-dir FOLDER`` writes pi's files for that.
 """
 
 from __future__ import annotations

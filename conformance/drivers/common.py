@@ -57,17 +57,14 @@ class Task:
 
 def serve(play: Callable[[Task], Any]) -> None:
     """Play tasks until there are no more. ``play`` gives what the client saw; what it raises is an error seen."""
+    loop = asyncio.new_event_loop()
     for line in sys.stdin:
         task = Task(**json.loads(line))
         try:
             seen = play(task)
             if inspect.isawaitable(seen):
-                seen = asyncio.run(_awaited(seen))
+                seen = loop.run_until_complete(seen)
         except Exception as error:
             seen = {"error": f"{type(error).__name__}: {error}", "failed": True}
         sys.stdout.write(json.dumps(seen, default=str) + "\n")
         sys.stdout.flush()
-
-
-async def _awaited(value: Any) -> Any:
-    return await value

@@ -64,6 +64,8 @@ class Asked:
                 count += bool(choice.delta.content)
             if leave_after and count == leave_after:
                 await done(stream.close())
+                if self.task.mode == "http2":  # httpx does not reset the stream; only the connection's end tells
+                    self.api.close()
                 return {"left": True}
         return {"text": text, "reasoning": reasoning, "calls": calls, "usage": usage, "finish": finish}
 

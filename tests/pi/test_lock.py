@@ -130,8 +130,8 @@ def test_a_lock_that_vanishes_while_it_is_looked_at_is_free(target: Path, monkey
 def test_of_two_that_find_a_stale_lock_one_gets_it(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The slower one clears the new lock of the faster one, which notices and waits in line."""
     aged(beside(target), 100)
-    real, make = Path.rmdir, Path.mkdir
-    slow_is_there, fast_has_it = threading.Event(), threading.Event()
+    remove, make, look_again = Path.rmdir, Path.mkdir, DirectoryLock._settled
+    slow_is_there, fast_has_it, fast_lost_it = threading.Event(), threading.Event(), threading.Event()
     slow: list[int] = []
     inside: list[str] = []
 
@@ -139,12 +139,19 @@ def test_of_two_that_find_a_stale_lock_one_gets_it(target: Path, monkeypatch: py
         if threading.get_ident() in slow and not slow_is_there.is_set():
             slow_is_there.set()
             fast_has_it.wait(5)
-        real(self)
+            remove(self)
+            fast_lost_it.set()
+        else:
+            remove(self)
 
     def mkdir(self: Path) -> None:
         make(self)
         if threading.get_ident() not in slow:
             fast_has_it.set()
+
+    def settled(self: DirectoryLock) -> bool:
+        fast_lost_it.wait(5)
+        return look_again(self)
 
     def take(name: str) -> None:
         if name == "slow":
@@ -156,13 +163,14 @@ def test_of_two_that_find_a_stale_lock_one_gets_it(target: Path, monkeypatch: py
 
     monkeypatch.setattr(Path, "rmdir", rmdir)
     monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr(DirectoryLock, "_settled", settled)
     threads = [threading.Thread(target=take, args=(name,)) for name in ("slow", "fast")]
     threads[0].start()
     slow_is_there.wait(5)
     threads[1].start()
     for thread in threads:
         thread.join(10)
-    assert inside == ["slow", "slow", "fast", "fast"]
+    assert inside in (["slow", "slow", "fast", "fast"], ["fast", "fast", "slow", "slow"])
     assert not beside(target).exists()
 
 

@@ -21,6 +21,8 @@ class BodyReader(Protocol):
     done: bool
     """The body is complete; what came after it is in :attr:`rest`."""
     rest: bytes
+    broken: UpstreamBroken | None
+    """The framing is broken behind the bytes that were given last: raise this instead of feeding more."""
 
     def feed(self, data: bytes) -> bytes:
         """The body bytes in ``data``, often all of it. Raises :class:`UpstreamBroken` for broken framing."""
@@ -38,6 +40,7 @@ class LengthReader:
         self._left = length
         self.done = length == 0
         self.rest = b""
+        self.broken: UpstreamBroken | None = None
 
     def feed(self, data: bytes) -> bytes:
         if len(data) < self._left:
@@ -59,6 +62,7 @@ class EndReader:
     def __init__(self) -> None:
         self.done = False
         self.rest = b""
+        self.broken: UpstreamBroken | None = None
 
     def feed(self, data: bytes) -> bytes:
         return data
@@ -73,6 +77,7 @@ class ChunkedReader:
     def __init__(self) -> None:
         self.done = False
         self.rest = b""
+        self.broken: UpstreamBroken | None = None
         self._pending = b""
         self._left = 0
         self._after_data = False
@@ -95,11 +100,17 @@ class ChunkedReader:
             line_end = data.find(b"\n", at, at + _MAX_LINE)
             if line_end < 0:
                 if size - at >= _MAX_LINE:
-                    raise UpstreamBroken("The provider's answer has a chunk without a size.")
+                    self.broken = UpstreamBroken("The provider's answer has a chunk without a size.")
                 break
             line = data[at:line_end].rstrip(b"\r")
             at = line_end + 1
-            self._line(line)
+            try:
+                self._line(line)
+            except UpstreamBroken as error:
+                self.broken = error
+                break
+        if self.broken is not None and not out:
+            raise self.broken
         if self.done:
             self.rest = data[at:]
         else:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import ssl
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import h11
@@ -49,6 +51,8 @@ class Origin(NamedTuple):
 
 
 Connect = Callable[[Origin], Awaitable[trio.abc.Stream]]
+Dial = Callable[[str, int], Awaitable[trio.abc.Stream]]
+"""Opens a plain TCP stream to a host and a port; raises ``OSError``."""
 
 
 class Connection:
@@ -81,29 +85,20 @@ class Connection:
         self._keep = False
         try:
             head = http.send(h11.Request(method=method, target=target, headers=list(headers)))
-        except h11.LocalProtocolError as exc:
+        except h11.LocalProtocolError:
             # The text of this one holds the header's value, which may be a key.
-            raise GatewayError(BAD_HEADER, status=502) from exc
-        try:
-            if len(body) < READ_SIZE:
-                await self._stream.send_all((head or b"") + body)
-            else:
-                await self._stream.send_all(head or b"")
-                await self._stream.send_all(body)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            # A provider may answer (413, 401) and close before it has read everything.
-            sending: Exception | None = exc
-        else:
-            sending = None
-        response = await self._head(http, sending)
-        self._body = _body_reader(method, response)
-        self._held, _ = http.trailing_data
-        self._keep = sending is None and response.http_version == b"1.1" and not _has_close(response)
-        return response
+            raise GatewayError(BAD_HEADER, status=502) from None
+        sending = _Sending()
+        if len(body) >= READ_SIZE:
+            return await self._upload(method, http, (head or b"", body), sending)
+        await self._send(sending, (head or b"") + body)
+        return await self._answer(method, http, sending)
 
     async def read(self) -> bytes:
         """Body bytes as they arrive, ``b""`` at the end. Raises :class:`UpstreamBroken`."""
         while not self._body.done:
+            if self._body.broken is not None:
+                raise self._body.broken
             if self._held:
                 data, self._held = self._held, b""
             else:
@@ -119,13 +114,61 @@ class Connection:
         """At once; what the provider still says is not waited for."""
         await trio.aclose_forcefully(self._stream)
 
+    async def _send(self, sending: _Sending, *pieces: bytes) -> None:
+        """A provider may answer (413, 401) and close before it has read everything: that is no failure yet."""
+        try:
+            for piece in pieces:
+                await self._stream.send_all(piece)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+            sending.failed = exc
+        else:
+            sending.done = True
+
+    async def _upload(
+        self, method: bytes, http: h11.Connection, pieces: Sequence[bytes], sending: _Sending
+    ) -> h11.Response:
+        """A large request: listen while it is sent, for a provider that refuses it may not read on."""
+        result: h11.Response | UpstreamUnreachable
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._send, sending, *pieces)
+            try:
+                result = await self._answer(method, http, sending)
+                if not sending.done and result.status_code >= 300:
+                    # Here and now, since a TLS stream cannot be read any more when its sender has been cancelled.
+                    await self._keep_refusal()
+            except UpstreamUnreachable as error:
+                result = error
+            if isinstance(result, UpstreamUnreachable) or result.status_code >= 300:
+                nursery.cancel_scope.cancel()
+        if isinstance(result, UpstreamUnreachable):
+            raise result
+        self._keep = self._keep and sending.done
+        return result
+
+    async def _keep_refusal(self) -> None:
+        """The body of a refusal, as far as it comes; the connection ends with it."""
+        body = bytearray()
+        with suppress(UpstreamBroken):
+            while len(body) < MAX_HEAD and (data := await self.read()):
+                body += data
+        self._held = bytes(body)
+        self._body = LengthReader(len(body))
+        self._keep = False
+
+    async def _answer(self, method: bytes, http: h11.Connection, sending: _Sending) -> h11.Response:
+        response = await self._head(http, sending)
+        self._body = _body_reader(method, response)
+        self._held, _ = http.trailing_data
+        self._keep = sending.failed is None and _goes_on(response) and not isinstance(self._body, EndReader)
+        return response
+
     async def _receive(self) -> bytes:
         try:
             return bytes(await self._stream.receive_some(READ_SIZE))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
             raise UpstreamBroken(f"The provider's answer broke off: {why(exc)}.") from exc
 
-    async def _head(self, http: h11.Connection, sending: Exception | None) -> h11.Response:
+    async def _head(self, http: h11.Connection, sending: _Sending) -> h11.Response:
         while True:
             try:
                 event = http.next_event()
@@ -137,13 +180,21 @@ class Connection:
                 try:
                     data = bytes(await self._stream.receive_some(READ_SIZE))
                 except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-                    raise self._no_answer(why(sending or exc)) from exc
+                    raise self._no_answer(why(sending.failed or exc)) from exc
                 http.receive_data(data)
             elif not isinstance(event, h11.InformationalResponse):
                 raise self._no_answer("the connection was closed")
 
     def _no_answer(self, reason: str) -> UpstreamUnreachable:
         return UpstreamUnreachable(f"{self.origin.netloc} did not answer: {reason}.")
+
+
+@dataclass(slots=True)
+class _Sending:
+    """How far a request has gone out."""
+
+    done: bool = False
+    failed: Exception | None = None
 
 
 class Pool:
@@ -179,25 +230,36 @@ class Pool:
             await connection.aclose()
 
     async def aclose(self) -> None:
-        for idle in self._idle.values():
-            for connection in idle:
-                await connection.aclose()
+        connections = [connection for idle in self._idle.values() for connection in idle]
         self._idle.clear()
+        await _close(connections)
 
     async def _close_old(self) -> None:
         end = trio.current_time() - KEEPALIVE
+        old: list[Connection] = []
         for idle in self._idle.values():
             # The oldest stand first: connections are taken from the end and put back there.
             while idle and idle[0].idle_since <= end:
-                await idle.pop(0).aclose()
+                old.append(idle.pop(0))
+        await _close(old)
 
 
-def connector(context: Callable[[], ssl.SSLContext]) -> Connect:
-    """Opens real connections; ``context`` is asked for when the first ``https`` one is needed."""
+async def _close(connections: Sequence[Connection]) -> None:
+    """All of them, also when we are cancelled. Other tasks run meanwhile: they must be out of the pool before."""
+    with trio.CancelScope(shield=True):  # nothing in here waits
+        for connection in connections:
+            await connection.aclose()
+
+
+def connector(context: Callable[[], ssl.SSLContext], dial: Dial = trio.open_tcp_stream) -> Connect:
+    """Opens real connections; ``context`` is asked for when the first ``https`` one is needed.
+
+    Whatever address ``dial`` connects to, the certificate is checked against the origin's own name.
+    """
 
     async def connect(origin: Origin) -> trio.abc.Stream:
         try:
-            tcp = await trio.open_tcp_stream(origin.host, origin.port)
+            tcp = await dial(origin.host, origin.port)
         except OSError as exc:
             raise _unconnected(origin, exc) from exc
         if origin.scheme != "https":
@@ -244,6 +306,12 @@ def _body_reader(method: bytes, response: h11.Response) -> BodyReader:
     return EndReader()
 
 
-def _has_close(response: h11.Response) -> bool:
+def _goes_on(response: h11.Response) -> bool:
+    """Will the provider take another request on this connection? Two framings at once are one too many for that."""
+    headers = dict(response.headers)
     values: Any = (value.lower() for name, value in response.headers if name == b"connection")
-    return any(b"close" in value for value in values)
+    return (
+        response.http_version == b"1.1"
+        and not any(b"close" in value for value in values)
+        and not (b"transfer-encoding" in headers and b"content-length" in headers)
+    )

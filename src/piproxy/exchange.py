@@ -26,6 +26,7 @@ from piproxy.chat import Chat
 from piproxy.credential import Credential
 from piproxy.errors import (
     GatewayError,
+    NeedsInlineImages,
     PiproxyError,
     ProviderError,
     ShuttingDown,
@@ -40,6 +41,7 @@ from piproxy.replay import ReplayMemory
 from piproxy.transcript import session_hash
 from piproxy.upstream import auth
 from piproxy.upstream.http import Answer, read_all
+from piproxy.upstream.places import Places
 from piproxy.wire.room import Options
 from piproxy.wire.rooms import room_for
 
@@ -71,6 +73,8 @@ class Limits:
     """From the connection to the first byte of the answer's body, the upload included."""
     idle: float = 120.0
     """Silence between two pieces of the answer."""
+    images: float = 30.0
+    """For all images that have to be fetched first."""
     total: float = inf
     hold: float = 10.0
     """How long a stream's status line waits for the provider's first event, so that a refusal keeps its status."""
@@ -92,8 +96,10 @@ class Record:
     api: str | None = None
     stream: bool = False
     upstream_id: str | None = None
+    queued: float = 0.0
+    """Seconds that the exchange waited for a place."""
     first_event: float | None = None
-    """Seconds from the start of the exchange to the provider's first event."""
+    """Seconds from having a place to the provider's first event."""
     usage: Usage | None = None
     cost: float | None = None
     ending: Ending = Ending.DONE
@@ -173,16 +179,20 @@ class Exchange:
         limits: Limits,
         memory: ReplayMemory | None = None,
         cache: Literal["none", "short", "long"] = "short",
+        images: Callable[[Chat], Awaitable[Chat]] | None = None,
     ) -> None:
+        """``images`` puts images in place of their addresses, for rooms that cannot send addresses."""
         self.limits = limits
+        self.places = Places()
         self._upstream = upstream
         self._credential = credential
+        self._images = images
         self._memory = memory if memory is not None else ReplayMemory()
         self.cache = cache
         self._running: set[_Deadline] = set()
 
     def __len__(self) -> int:
-        """How many exchanges are running."""
+        """How many exchanges are running, or wait for a place."""
         return len(self._running)
 
     def end_all(self, error: PiproxyError) -> None:
@@ -275,49 +285,64 @@ class Exchange:
                 progress.sent_at = trio.current_time()
 
     async def _converse(self, call: Call, deliver: Deliver) -> None:
+        """Wait for a place, then ask the provider."""
+        began = trio.current_time()
+        with _Deadline(self.limits, self._running) as deadline:
+            deadline.client()
+            async with self.places.place():
+                call.record.queued = trio.current_time() - began
+                await self._ask(call, deliver, deadline)
+
+    async def _ask(self, call: Call, deliver: Deliver, deadline: _Deadline) -> None:
         """Ask the provider and deliver its events as they come."""
         began = trio.current_time()
         record = call.record
-        with _Deadline(self.limits, self._running) as deadline:
-            deadline.client()
-            credential = await self._credential(call.model, call.override_key)
-            model, options = self._options(call, credential)
-            room = room_for(model.api)
+        credential = await self._credential(call.model, call.override_key)
+        model, options = self._options(call, credential)
+        room = room_for(model.api)
+        try:
             request = room.build_request(call.chat, model, options)
-            record.dropped = request.dropped
-            headers = auth.sign(request, credential, now=datetime.now(UTC))
-            deadline.first_byte()
-            async with self._upstream.stream(
-                request.method, request.url, headers=headers, body=request.body, connection=deadline.connection
-            ) as answer:
-                record.upstream_id = _upstream_id(answer.headers)
-                if not 200 <= answer.status < 300:
-                    body = await read_all(answer)
-                    raise _blamed(room.parse_failure(answer.status, answer.headers, body), credential)
-                parser = room.stream_parser(request, _content_type(answer.headers))
-                finished = False
-                while not finished:
-                    data = await answer.read()
-                    try:
-                        events = parser.feed(data) if data else parser.end()
-                    except UpstreamError as error:
-                        if error.events:
-                            deadline.client()
-                            await deliver(error.events)
-                        raise
-                    if events:
-                        if record.first_event is None:
-                            record.first_event = trio.current_time() - began
-                        finished = isinstance(events[-1], Finish)
+        except NeedsInlineImages:
+            if self._images is None:
+                raise
+            deadline.images()
+            chat = await self._images(call.chat)
+            deadline.client()
+            request = room.build_request(chat, model, options)
+        record.dropped = request.dropped
+        headers = auth.sign(request, credential, now=datetime.now(UTC))
+        deadline.first_byte()
+        async with self._upstream.stream(
+            request.method, request.url, headers=headers, body=request.body, connection=deadline.connection
+        ) as answer:
+            record.upstream_id = _upstream_id(answer.headers)
+            if not 200 <= answer.status < 300:
+                body = await read_all(answer)
+                raise _blamed(room.parse_failure(answer.status, answer.headers, body), credential)
+            parser = room.stream_parser(request, _content_type(answer.headers))
+            finished = False
+            while not finished:
+                data = await answer.read()
+                try:
+                    events = parser.feed(data) if data else parser.end()
+                except UpstreamError as error:
+                    if error.events:
                         deadline.client()
-                        await deliver(events)
-                    if not (data or finished):
-                        raise UpstreamBroken("The provider's answer stopped short.")
-                    deadline.idle()
-                self._memory.keep(model.api, parser.replay)
-                with trio.move_on_after(DRAIN), suppress(UpstreamBroken):
-                    while await answer.read():
-                        pass
+                        await deliver(error.events)
+                    raise
+                if events:
+                    if record.first_event is None:
+                        record.first_event = trio.current_time() - began
+                    finished = isinstance(events[-1], Finish)
+                    deadline.client()
+                    await deliver(events)
+                if not (data or finished):
+                    raise UpstreamBroken("The provider's answer stopped short.")
+                deadline.idle()
+            self._memory.keep(model.api, parser.replay)
+            with trio.move_on_after(DRAIN), suppress(UpstreamBroken):
+                while await answer.read():
+                    pass
 
     def _options(self, call: Call, credential: Credential) -> tuple[Model, Options]:
         """The model at the address that the login dictates, and what its room needs to know."""
@@ -371,6 +396,9 @@ class _Deadline:
             self.first_byte()
         else:
             self._expect(self._limits.connect, "No connection to the provider within {} s.")
+
+    def images(self) -> None:
+        self._expect(self._limits.images, "The images did not arrive within {} s.")
 
     def first_byte(self) -> None:
         self._expect(self._limits.first_byte, "The provider did not begin to answer within {} s.")

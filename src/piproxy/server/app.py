@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final, cast
@@ -48,8 +49,12 @@ class App(QuartTrio):
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             scope[NEW_RECORD] = _record
-            scope[FINISHED] = self.engine.log.request
+            scope[FINISHED] = self._finished
         await super().asgi_app(scope, receive, send)
+
+    def _finished(self, record: Record, seconds: float) -> None:
+        self.engine.tally.add(record)
+        self.engine.log.request(record, seconds)
 
 
 def create_app(engine: Engine) -> App:
@@ -63,12 +68,24 @@ def create_app(engine: Engine) -> App:
                 "name": "piproxy",
                 "version": __version__,
                 "about": "An OpenAI-compatible gateway to every model that the pi coding agent can reach.",
-                "endpoints": ["/v1/models", "/v1/models/{id}", "/v1/chat/completions", "/health"],
+                "endpoints": ["/v1/models", "/v1/models/{id}", "/v1/chat/completions", "/health", "/status"],
             }
         )
 
     async def health() -> Response:
         return json_response({"status": "ok"})
+
+    async def status() -> Response:
+        exposure = await engine.exposure()
+        return json_response(
+            {
+                "name": "piproxy",
+                "version": __version__,
+                "pid": os.getpid(),
+                "models": len(exposure.models),
+                **engine.tally.as_json(),
+            }
+        )
 
     async def before() -> Response | None:
         record = current_record()
@@ -108,6 +125,7 @@ def create_app(engine: Engine) -> App:
     app.register_error_handler(Exception, fail)
     app.add_url_rule("/", view_func=greet, methods=["GET"])
     app.add_url_rule("/health", view_func=health, methods=["GET"])
+    app.add_url_rule("/status", view_func=status, methods=["GET"])
     for prefix in ("/v1", ""):
         app.add_url_rule(f"{prefix}/models", f"list{prefix}", models.list, methods=["GET"])
         app.add_url_rule(f"{prefix}/models/<path:model_id>", f"one{prefix}", models.one, methods=["GET"])

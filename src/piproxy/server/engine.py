@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from math import inf
 from typing import Final
 
 import trio
 
+from piproxy.chat import Chat
 from piproxy.credential import Credential
 from piproxy.errors import ConfigError, CredentialError
 from piproxy.exchange import Exchange, Limits, Upstream
@@ -23,6 +24,7 @@ from piproxy.pi.sources import Watched
 from piproxy.server.guards import Guards, is_loopback
 from piproxy.server.live import LiveSettings
 from piproxy.server.log import Log
+from piproxy.server.tally import Tally
 from piproxy.settings import Settings
 from piproxy.upstream.keyring import Keyring
 
@@ -35,11 +37,21 @@ class Engine:
     """The parts that outlive a request."""
 
     def __init__(
-        self, *, live: LiveSettings, registry: Registry, keyring: Keyring, upstream: Upstream, log: Log
+        self,
+        *,
+        live: LiveSettings,
+        registry: Registry,
+        keyring: Keyring,
+        upstream: Upstream,
+        log: Log,
+        images: Callable[[Chat], Awaitable[Chat]] | None = None,
     ) -> None:
         self.log = log
         self.created = int(time.time())
-        self.exchange = Exchange(upstream=upstream, credential=self._credential, limits=limits(live.settings))
+        self.tally = Tally()
+        self.exchange = Exchange(
+            upstream=upstream, credential=self._credential, limits=limits(live.settings), images=images
+        )
         self._live = live
         self._registry = registry
         self._keyring = keyring
@@ -59,6 +71,7 @@ class Engine:
             origins=frozenset(settings.allowed_origins),
         )
         self.exchange.limits = limits(settings)
+        self.exchange.places.resize(settings.max_concurrency, settings.max_queue)
         self.exchange.cache = settings.cache_retention
 
     def reload(self) -> None:

@@ -61,6 +61,7 @@ def _fields(record: Record, seconds: float) -> dict[str, Json]:
         "api": record.api,
         "stream": record.stream or None,
         "seconds": round(seconds, 3),
+        "queued": round(record.queued, 3) or None,
         "first_event": None if record.first_event is None else round(record.first_event, 3),
         "prompt_tokens": None if usage is None else usage.input + usage.cache_read + usage.cache_write,
         "completion_tokens": None if usage is None else usage.output,
@@ -80,6 +81,8 @@ def _human(record: Record, seconds: float) -> str:
     if record.model is not None:
         words.append(f"{record.provider}/{record.model}")
     words.append(f"{seconds:.3f}s")
+    if record.queued >= 0.001:
+        words.append(f"queued={record.queued:.3f}s")
     if record.first_event is not None:
         words.append(f"first={record.first_event:.3f}s")
     if record.usage is not None:

@@ -43,7 +43,15 @@ def _serve(**flags: Any) -> None:
 
 serve = click.Command(
     "serve",
-    params=[*options()],
+    params=[
+        *options(),
+        click.Option(
+            ["--stop-with-stdin"],
+            is_flag=True,
+            default=None,
+            help="Stop when standard input ends: the proxy does not outlive the program that started it.",
+        ),
+    ],
     callback=_serve,
     short_help="Serve until stopped (the default).",
     help="""Serve until stopped. Settings come from these options, then PI_PROXY_* variables, then proxy-config.json.

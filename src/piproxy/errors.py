@@ -3,6 +3,7 @@
     PiproxyError
     ├── ClientError                     the request is at fault
     │   ├── InvalidRequest              400
+    │   │   └── NeedsInlineImages       400   images by address, to an API that takes only data
     │   ├── UnsupportedParameter        422
     │   ├── NotAuthenticated            401
     │   ├── Forbidden                   403
@@ -77,6 +78,12 @@ class ClientError(PiproxyError):
 
 class InvalidRequest(ClientError):
     """A wrong type, a value out of range, a missing field: 400 with the path in ``param``."""
+
+
+class NeedsInlineImages(InvalidRequest):
+    """A room met an image by address and its API takes only base64: whoever can fetch it builds the request again."""
+
+    code = "unsupported_image_url"
 
 
 class UnsupportedParameter(ClientError):

@@ -59,6 +59,17 @@ def has_images(messages: Iterable[Message]) -> bool:
     return any(isinstance(part, Image) for message in messages for part in parts(message.content))
 
 
+def has_remote_images(messages: Iterable[Message]) -> bool:
+    """Whether any message names an image by its address."""
+    return any(isinstance(part, Image) and part.remote for message in messages for part in parts(message.content))
+
+
+def lost_names(messages: Iterable[Message]) -> tuple[str, ...]:
+    """What to report where an API has no names of speakers; those of tools it finds by the call."""
+    named = any(message.name is not None for message in messages if not isinstance(message, ToolMessage))
+    return ("messages.name",) if named else ()
+
+
 def leading_system(messages: Messages) -> tuple[tuple[SystemMessage, ...], Messages]:
     """The system and developer messages that open the conversation, and the rest."""
     leading: list[SystemMessage] = []

@@ -9,6 +9,9 @@ interface: h11 writes and reads the heads, :mod:`piproxy.framing.httpbody` the b
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import ssl
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -173,7 +176,8 @@ class Connection:
             try:
                 event = http.next_event()
             except h11.RemoteProtocolError as exc:
-                raise self._no_answer(f"what it says is not HTTP ({exc})") from exc
+                # Behind the colon h11 shows the bytes, which may be many and hold anything.
+                raise self._no_answer(f"what it says is not HTTP ({str(exc).partition(':')[0]})") from exc
             if isinstance(event, h11.Response):
                 return event
             if event is h11.NEED_DATA:
@@ -181,6 +185,8 @@ class Connection:
                     data = bytes(await self._stream.receive_some(READ_SIZE))
                 except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
                     raise self._no_answer(why(sending.failed or exc)) from exc
+                if not data:
+                    raise self._no_answer("the connection was closed")
                 http.receive_data(data)
             elif not isinstance(event, h11.InformationalResponse):
                 raise self._no_answer("the connection was closed")
@@ -289,7 +295,8 @@ def why(exc: BaseException) -> str:
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted ({exc.verify_message})"
     if isinstance(exc, OSError) and exc.strerror:
-        return exc.strerror
+        own = isinstance(exc, (ssl.SSLError, socket.gaierror)) or exc.errno not in errno.errorcode
+        return exc.strerror if own else os.strerror(exc.errno)  # trio writes the address into it
     cause = exc.__cause__
     return why(cause) if cause is not None else str(exc) or type(exc).__name__
 

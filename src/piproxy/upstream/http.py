@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final, Protocol, Self
 from urllib.request import getproxies
@@ -20,7 +21,7 @@ import trio
 
 from piproxy import __version__
 from piproxy.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamUnreachable
-from piproxy.upstream.connections import BAD_HEADER, KEEPALIVE, Connect, Connection, Origin, Pool, connector
+from piproxy.upstream.connections import BAD_HEADER, KEEPALIVE, Connect, Connection, Dial, Origin, Pool, connector
 
 MAX_ERROR_BODY: Final = 1024 * 1024
 """Bytes of an error answer that are read; the rest is of no use to anybody."""
@@ -85,7 +86,7 @@ class DecodedAnswer:
         garbage collector. Once the connection is closed, reading on ends them all with an error.
         """
         await response.aclose()
-        with suppress(UpstreamBroken):
+        with suppress(UpstreamBroken, httpx.StreamError):  # the latter where nobody had begun to read
             while await self.read():
                 pass
 
@@ -93,11 +94,16 @@ class DecodedAnswer:
 class Http:
     """The client for all providers. Use as ``async with Http() as http``."""
 
-    def __init__(self, *, connect: Connect | None = None) -> None:
-        """``connect`` opens connections instead of the network (tests)."""
-        own = connect is not None or not _proxied()
+    def __init__(self, *, connect: Connect | None = None, dial: Dial | None = None) -> None:
+        """``connect`` opens connections instead of the network (tests).
+
+        ``dial`` opens the TCP streams below TLS, and no proxy of the environment is used then.
+        """
+        own = connect is not None or dial is not None or not _proxied()
+        connect = connect or connector(_Trust().context, dial or trio.open_tcp_stream)
         self._client = httpx.AsyncClient(
-            transport=_Transport(Pool(connect or connector(_Trust().context))) if own else None,
+            transport=_Transport(Pool(connect)) if own else None,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept: clients share these connections
             timeout=None,  # noqa: S113  (time belongs to the exchange)
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE),
             headers={"user-agent": f"piproxy/{__version__}", "accept-encoding": "identity"},

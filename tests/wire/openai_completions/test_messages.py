@@ -18,6 +18,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
+from piproxy.errors import NeedsInlineImages
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.wire.openai_completions.request import build_request
@@ -25,11 +26,12 @@ from piproxy.wire.room import Options
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
 CALL = ToolCall("call_1", "f", '{"a" :1.0,  "b": 12345678901234567890}')
+REMOTE = "https://models.example/v1"
 ROUTER = {"provider": "openrouter", "base_url": "https://openrouter.ai/api/v1"}
 
 
 def sent(*messages: Message, to: Model | None = None, **options: Any) -> list[dict[str, Json]]:
-    found = body(chat(*messages), to or model(reasoning=False), **options)["messages"]
+    found = body(chat(*messages), to or model(base_url=REMOTE, reasoning=False), **options)["messages"]
     assert isinstance(found, list)
     return found
 
@@ -303,3 +305,18 @@ def test_tool_result_follows_its_id() -> None:
     assert [call["id"] for call in found[0]["tool_calls"]] == [found[1]["tool_call_id"], found[2]["tool_call_id"]]
     assert found[2]["tool_call_id"] == "a_b"
     assert len(found[1]["tool_call_id"]) == 40
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        model("moonshotai", "https://api.moonshot.ai/v1"),
+        model("kimi-coding", "https://api.kimi.com/coding/v1"),
+        model("github-copilot", "https://api.individual.githubcopilot.com"),
+        model("ollama", "http://localhost:11434/v1"),
+    ],
+)
+def test_addresses_of_images_where_only_data_is_taken(to: Model) -> None:
+    """The room asks for the images themselves."""
+    with pytest.raises(NeedsInlineImages):
+        sent(UserMessage((Image("https://x/y.png"),)), to=to)

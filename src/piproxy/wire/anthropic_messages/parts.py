@@ -7,7 +7,7 @@ import binascii
 from typing import Final
 
 from piproxy.chat import Audio, Content, File, Image, Part, Refusal, Text
-from piproxy.errors import InvalidRequest, UnsupportedParameter
+from piproxy.errors import InvalidRequest, NeedsInlineImages, UnsupportedParameter
 from piproxy.jsontext import Json
 
 Block = dict[str, Json]
@@ -60,7 +60,7 @@ def _image_source(image: Image, *, remote: bool) -> Block:
     if not image.remote:
         return {"type": "base64", "media_type": image.media_type, "data": image.data}
     if not remote:
-        raise InvalidRequest(
+        raise NeedsInlineImages(
             "This model's provider takes images only as data: URIs with base64, not as addresses.", param="messages"
         )
     return {"type": "url", "url": image.url}

@@ -82,7 +82,11 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
         body=jsontext.dump(jsontext.without_surrogates(body)),
         headers=heading(chat, model, options, compat, betas),
         auth=auth(options, compat),
-        dropped=tuple(dict.fromkeys((*lost, *unsampled, *thinking.dropped, *tooling.dropped))),
+        dropped=tuple(
+            dict.fromkeys(
+                (*lost, *unsampled, *thinking.dropped, *tooling.dropped, *transcript.lost_names(chat.messages))
+            )
+        ),
         notes=Notes(
             model=model.canonical_id,
             client_names=names.to_client(tool_names),

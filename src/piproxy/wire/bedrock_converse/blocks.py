@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from piproxy.chat import Audio, File, Image, Part
-from piproxy.errors import InvalidRequest
+from piproxy.errors import InvalidRequest, NeedsInlineImages
 from piproxy.jsontext import Json
 
 EMPTY: Final = "<empty>"
@@ -60,9 +60,7 @@ def pruned(value: Json) -> Json:
 
 def _image(image: Image) -> dict[str, Json]:
     if image.remote:
-        raise InvalidRequest(
-            "This API takes images only as base64 data URIs.", param="messages", code="unsupported_image_url"
-        )
+        raise NeedsInlineImages("This API takes images only as base64 data URIs.", param="messages")
     if image.media_type not in _IMAGES:
         raise InvalidRequest(
             f"This API takes no images of the type {image.media_type}.", param="messages", code="unsupported_image_type"

@@ -13,6 +13,7 @@ from piproxy.chat import Chat
 from piproxy.errors import UnsupportedParameter
 from piproxy.jsontext import Json
 from piproxy.model import Model
+from piproxy.transcript import lost_names
 from piproxy.wire.bedrock_converse.blocks import text
 from piproxy.wire.bedrock_converse.claude import takes_cache_points
 from piproxy.wire.bedrock_converse.messages import Conversation
@@ -130,4 +131,4 @@ def _body(chat: Chat, model: Model, options: Options, region: str) -> tuple[dict
         dropped.append("service_tier")
     if not takes_points:
         dropped += [name for name in ("cache_control", "prompt_cache_retention") if name in chat.given]
-    return {name: value for name, value in members.items() if value}, tuple(dropped)
+    return {name: value for name, value in members.items() if value}, (*dropped, *lost_names(chat.messages))

@@ -17,7 +17,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
-from piproxy.errors import InvalidRequest
+from piproxy.errors import InvalidRequest, NeedsInlineImages
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.toolids import ANTHROPIC, IdMap
@@ -135,9 +135,7 @@ class _Writer:
 def _part(part: Part) -> dict[str, Json]:
     match part:
         case Image() if part.remote:
-            raise InvalidRequest(
-                "This API takes images only as base64 data URIs.", param="messages", code="unsupported_image_url"
-            )
+            raise NeedsInlineImages("This API takes images only as base64 data URIs.", param="messages")
         case Image():
             return _inline(part.media_type, part.data)
         case Audio():

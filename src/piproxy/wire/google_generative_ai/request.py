@@ -12,6 +12,7 @@ from piproxy.errors import UnsupportedParameter
 from piproxy.headers import layered
 from piproxy.jsontext import Json
 from piproxy.model import Model
+from piproxy.transcript import lost_names
 from piproxy.wire.google_generative_ai.contents import conversation
 from piproxy.wire.google_generative_ai.generation import is_gemini_3
 from piproxy.wire.google_generative_ai.stream import Notes
@@ -90,7 +91,7 @@ def _body(chat: Chat, model: Model, options: Options) -> tuple[dict[str, Json], 
         dropped.append("service_tier")
     if not model.reasoning and chat.reasoning_effort != "none":
         dropped += [name for name in ("reasoning_effort", "reasoning") if name in chat.given]
-    return body, tuple(dropped)
+    return body, (*dropped, *lost_names(chat.messages))
 
 
 def _sampling(chat: Chat, model: Model) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from piproxy.errors import UnsupportedParameter
 from piproxy.headers import get, layered
 from piproxy.jsontext import Json, dump, without_surrogates
 from piproxy.model import Model
+from piproxy.transcript import lost_names
 from piproxy.wire.mistral_conversations.messages import wire_messages
 from piproxy.wire.mistral_conversations.notes import Notes
 from piproxy.wire.room import Options, WireRequest
@@ -173,7 +174,8 @@ def _dropped(chat: Chat, model: Model) -> tuple[str, ...]:
         missing |= {"reasoning_effort", "reasoning"}
     if chat.service_tier not in _TIERS:
         missing.add("service_tier")
-    return (*(name for name in chat.given if name in missing), *(name for name in chat.extra if name not in _OWN))
+    unknown = (name for name in chat.extra if name not in _OWN)
+    return (*(name for name in chat.given if name in missing), *unknown, *lost_names(chat.messages))
 
 
 def _url(base_url: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from piproxy.jsontext import Json
 from piproxy.model import Model
@@ -120,9 +121,17 @@ class Compat:
     promptCacheKeyMode: str = "auto"  # noqa: N815
     vllmPriority: int | None = None  # noqa: N815
 
+    local: bool = False
+    """The server runs on this machine."""
+
     def has(self, *vendors: str) -> bool:
         """Whether one of these known providers is behind the model."""
         return not self.vendors.isdisjoint(vendors)
+
+    @property
+    def takes_addresses(self) -> bool:
+        """Whether the upstream fetches images itself (the providers' documents); a local server may not (Ollama)."""
+        return not self.local and not self.has("moonshot", "kimi-coding", "github-copilot")
 
     @property
     def thinking_budget_field(self) -> str | None:
@@ -131,7 +140,7 @@ class Compat:
 
 
 _FLAGS: Final[Mapping[str, Json]] = {
-    flag.name: flag for flag in fields(Compat) if flag.name not in ("vendors", "host", "explicit")
+    flag.name: flag for flag in fields(Compat) if flag.name not in ("vendors", "host", "explicit", "local")
 }
 
 
@@ -182,6 +191,7 @@ def _detected(model: Model) -> dict[str, Json]:
         **{flag.name: getattr(_BLANK, flag.name) for flag in fields(Compat)},
         "vendors": vendors,
         "host": host,
+        "local": urlsplit(model.base_url).hostname in ("localhost", "127.0.0.1", "::1"),
         "supportsStore": plain,
         "supportsDeveloperRole": (router and (claude or model.id.startswith("openai/"))) or (plain and not router),
         "supportsReasoningEffort": vendors.isdisjoint(_NO_EFFORT),

@@ -27,6 +27,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
+from piproxy.errors import NeedsInlineImages
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.wire.openai_completions import cachemarks
@@ -195,6 +196,10 @@ class Writer:
                     return {"type": "refusal", "refusal": text}
                 return {"type": "text", "text": text}
             case Image(url, detail, mark):
+                if part.remote and not self.compat.takes_addresses:
+                    raise NeedsInlineImages(
+                        "This model's provider takes images only as base64 data URIs.", param="messages"
+                    )
                 shown = {"url": url} if detail is None else {"url": url, "detail": detail}
                 return {"type": "image_url", "image_url": shown} | self._mark(mark)
             case Audio(data, format_, mark):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from piproxy.chat import (
     AssistantMessage,
+    Audio,
     Content,
     File,
     Image,
@@ -18,10 +19,11 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
+from piproxy.errors import NeedsInlineImages, UnsupportedParameter
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.toolids import RESPONSES, IdMap
-from piproxy.transcript import Messages, call_ids, repaired
+from piproxy.transcript import Messages, call_ids, has_remote_images, repaired
 from piproxy.wire.openai_responses import replay
 from piproxy.wire.openai_responses.dialect import flag
 from piproxy.wire.room import Options
@@ -30,6 +32,8 @@ from piproxy.wire.room import Options
 def input_items(messages: Messages, model: Model, options: Options) -> list[Json]:
     """Every message in its place; only calls and results are brought into the order that the API demands."""
     fixed = repaired(_plain_ids(messages), takes_images=model.takes_images)
+    if model.provider == "github-copilot" and has_remote_images(fixed):
+        raise NeedsInlineImages("GitHub Copilot takes images only as base64 data URIs.", param="messages")
     writer = _Writer(model, options, IdMap(RESPONSES, call_ids(fixed)))
     return [item for at, message in enumerate(fixed) for item in writer.message(at, message)]
 
@@ -121,7 +125,7 @@ def _system(content: Content) -> Json:
 def _input_parts(content: Content) -> list[Json]:
     if isinstance(content, str):
         return [{"type": "input_text", "text": content}]
-    return [item for part in content if (item := _input_part(part))]
+    return [_input_part(part) for part in content]
 
 
 def _input_part(part: Part) -> Json:
@@ -133,8 +137,8 @@ def _input_part(part: Part) -> Json:
         case File():
             named = {"file_id": part.file_id, "filename": part.filename, "file_data": part.data}
             item = {"type": "input_file"} | {name: value for name, value in named.items() if value is not None}
-        case _:
-            return None
+        case Audio():
+            raise UnsupportedParameter("This model's API takes no audio.", param="messages")
     mark = None if isinstance(part, Refusal) else part.cache_control
     if isinstance(mark, dict) and "mode" in mark:  # OpenAI's own kind of mark, not Anthropic's
         item["prompt_cache_breakpoint"] = mark

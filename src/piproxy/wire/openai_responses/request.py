@@ -8,7 +8,7 @@ from piproxy import budget, thinking
 from piproxy.chat import Chat
 from piproxy.jsontext import Json, dump, without_surrogates
 from piproxy.model import Model
-from piproxy.transcript import Messages
+from piproxy.transcript import Messages, lost_names
 from piproxy.wire.openai_responses import address, items, tools
 from piproxy.wire.openai_responses.dialect import CHATGPT_NO_PLACE, NO_PLACE, Dialect, flag, refuse_impossible
 from piproxy.wire.openai_responses.notes import Notes
@@ -76,8 +76,8 @@ def dropped(chat: Chat, model: Model, dialect: Dialect) -> tuple[str, ...]:
         missing |= {"max_tokens", "max_completion_tokens"}
     if not chat.store:
         missing.discard("store")
-    unknown = () if dialect.extra else tuple(chat.extra)
-    return (*(name for name in chat.given if name in missing), *(name for name in unknown if name not in chat.given))
+    unknown = () if dialect.extra else tuple(name for name in chat.extra if name not in chat.given)
+    return (*(name for name in chat.given if name in missing), *unknown, *lost_names(chat.messages))
 
 
 def notes(chat: Chat, model: Model, options: Options) -> Notes:

@@ -19,7 +19,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
-from piproxy.errors import InvalidRequest, UnsupportedParameter
+from piproxy.errors import NeedsInlineImages, UnsupportedParameter
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.wire.pi_messages import replay
@@ -121,7 +121,7 @@ def _part(part: Part) -> Block:
             return {"type": "text", "text": part.text}
         case Image():
             if part.remote:
-                raise InvalidRequest(
+                raise NeedsInlineImages(
                     "This model's provider takes images only as data: URIs with base64, not as addresses.",
                     param="messages",
                 )

@@ -63,7 +63,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
         body=jsontext.dump(jsontext.without_surrogates(body)),
         headers={"accept": "text/event-stream", "content-type": "application/json"},
         auth="bearer",
-        dropped=(*lost, *chat.extra),
+        dropped=(*lost, *chat.extra, *transcript.lost_names(chat.messages)),
         notes=Notes(
             model=model.canonical_id,
             custom=frozenset(tool.name for tool in chat.tools if tool.custom),

@@ -172,6 +172,7 @@ class Connection:
             raise UpstreamBroken(f"The provider's answer broke off: {why(exc)}.") from exc
 
     async def _head(self, http: h11.Connection, sending: _Sending) -> h11.Response:
+        """The head of the final answer; ``100 Continue`` and its like are passed over."""
         while True:
             try:
                 event = http.next_event()
@@ -188,8 +189,6 @@ class Connection:
                 if not data:
                     raise self._no_answer("the connection was closed")
                 http.receive_data(data)
-            elif not isinstance(event, h11.InformationalResponse):
-                raise self._no_answer("the connection was closed")
 
     def _no_answer(self, reason: str) -> UpstreamUnreachable:
         return UpstreamUnreachable(f"{self.origin.netloc} did not answer: {reason}.")

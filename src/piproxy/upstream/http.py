@@ -8,12 +8,13 @@ transport interface (:mod:`piproxy.upstream.connections` says why).
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+import zlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeAlias
 from urllib.request import getproxies
 
 import httpx
@@ -25,9 +26,14 @@ from piproxy.upstream.connections import BAD_HEADER, KEEPALIVE, Connect, Connect
 
 MAX_ERROR_BODY: Final = 1024 * 1024
 """Bytes of an error answer that are read; the rest is of no use to anybody."""
+MAX_PIECE: Final = 1024 * 1024
+"""Bytes that are decompressed at once."""
 _TELL: Final = "piproxy.tell"
 _CONNECTION: Final = "piproxy.connection"
 _PORTS: Final = {"http": 80, "https": 443}
+
+Read: TypeAlias = Callable[[], Coroutine[Any, Any, bytes]]
+"""The next bytes of a body, ``b""`` at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +57,29 @@ class Answer(Protocol):
         ...
 
 
-class RawAnswer:
+class OwnAnswer:
     """An answer on a connection of our own."""
 
     def __init__(self, response: httpx.Response, connection: Connection) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers)
-        self.read = connection.read
+        self.read = _plain(connection.read, self.headers)
 
 
-class DecodedAnswer:
-    """An answer that httpx has to decompress, or that came through a proxy."""
+class ProxiedAnswer:
+    """An answer that came through a proxy, on a connection of httpx's."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers)
-        self._chunks = response.aiter_bytes()
+        self.read = _plain(self._read, self.headers)
+        self._chunks = response.aiter_raw()
 
-    async def read(self) -> bytes:
+    async def _read(self) -> bytes:
         try:
             async for chunk in self._chunks:
                 if chunk:
                     return chunk
-        except httpx.DecodingError as exc:
-            raise UpstreamBroken("The provider's answer could not be decompressed.") from exc
         except httpx.HTTPError as exc:
             raise UpstreamBroken(f"The provider's answer broke off: {_words(exc)}.") from exc
         return b""
@@ -86,9 +91,48 @@ class DecodedAnswer:
         garbage collector. Once the connection is closed, reading on ends them all with an error.
         """
         await response.aclose()
-        with suppress(UpstreamBroken, httpx.StreamError):  # the latter where nobody had begun to read
-            while await self.read():
+        with suppress(UpstreamBroken):
+            while await self._read():
                 pass
+
+
+class _Inflated:
+    """Takes gzip or zlib off: nobody asks for compressed answers, but some servers know better."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        self._tail = b""
+
+    async def read(self) -> bytes:
+        while True:
+            data = self._tail or await self._read()
+            if not data:
+                if self._zlib.eof:
+                    return b""
+                raise UpstreamBroken("The provider's compressed answer broke off.")
+            if self._zlib.eof:
+                continue
+            try:
+                plain = self._zlib.decompress(data, MAX_PIECE)
+            except zlib.error as exc:
+                raise UpstreamBroken("The provider's answer could not be decompressed.") from exc
+            self._tail = self._zlib.unconsumed_tail
+            if plain:
+                return plain
+
+
+def _plain(read: Read, headers: Mapping[str, str]) -> Read:
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding in {"", "identity"}:
+        return read
+    if coding in {"gzip", "x-gzip", "deflate"}:
+        return _Inflated(read).read
+
+    async def unreadable() -> bytes:
+        raise UpstreamBroken("The provider's answer is compressed in a way that nobody asked for.")
+
+    return unreadable
 
 
 class Http:
@@ -143,16 +187,12 @@ class Http:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
             raise _unsent(exc, url) from exc
         own: Connection | None = response.extensions.get(_CONNECTION)
-        answer = (
-            DecodedAnswer(response)
-            if own is None or "content-encoding" in response.headers
-            else RawAnswer(response, own)
-        )
+        answer = ProxiedAnswer(response) if own is None else OwnAnswer(response, own)
         try:
             yield answer
         finally:
             with trio.CancelScope(shield=True):  # nothing in here waits: sockets are closed by force
-                if isinstance(answer, DecodedAnswer):
+                if isinstance(answer, ProxiedAnswer):
                     await answer.drop(response)
                 else:
                     await response.aclose()

@@ -83,7 +83,7 @@ def exchanges(sent: list[Block], got: list[Block]) -> list[Exchange]:
     """The talk between client and server, in the order of the requests."""
     pairs: dict[int, tuple[Reader | Reader2, Reader | Reader2]] = {}
     closed: set[int] = set()
-    for block in sorted([*sent, *got], key=lambda block: block.at):
+    for block in sorted([*sent, *got], key=lambda block: (block.at, block.word == blocks.CLOSED)):
         if block.number not in pairs:
             pairs[block.number] = readers(blocks.joined(sent, block.number, blocks.SENT))
         reader = pairs[block.number][block in got]

@@ -34,8 +34,11 @@ class Message:
 
     @property
     def complete(self) -> bool:
-        """To its end; many clients of a stream leave at its last frame, before the end of the HTTP body."""
-        return self.ended is not None or any(_DONE in data for _, data in self.pieces[-1:])
+        """To its end; many clients leave at a stream's last frame, or at the last byte, before HTTP says that it ends."""
+        if self.ended is not None or any(_DONE in data for _, data in self.pieces[-1:]):
+            return True
+        length = self.get("content-length")
+        return length is not None and sum(len(data) for _, data in self.pieces) >= int(length)
 
     @property
     def status(self) -> int:

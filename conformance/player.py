@@ -132,7 +132,7 @@ def _waits(sent: list[Block], got: list[Block]) -> list[tuple[Block, dict[int, _
     state: dict[int, _Answered] = {}
     since = 0.0
     result: list[tuple[Block, dict[int, _Answered], float]] = []
-    for block in sorted([*sent, *got], key=lambda block: block.at):
+    for block in sorted([*sent, *got], key=lambda block: (block.at, block.word == CLOSED)):
         if block.word == GOT:
             known[block.number].feed(block.data, block.at)
             state[block.number] = _answered(known[block.number])

@@ -101,6 +101,8 @@ async def drive(client: Driver, scenario: str, model: str, *, server: int, liste
     recording = Recording(*(stripped(log, [KEY, "upstream-key"]) for log in (tap.sent, provider.log, tap.got)))
     wanted = SCENARIOS[scenario].sees
     wrong = [f"{key}: {seen.get(key)!r}, not {value!r}" for key, value in wanted.items() if not _same(seen, key, value)]
+    if wrong and "error" in seen and "error" not in wanted:
+        wrong.append(f"error: {str(seen['error'])[:1000]}")
     return Outcome(seen, wrong, recording)
 
 

@@ -1,0 +1,156 @@
+"""Plays the client's side of the cases against any server, in real time, and tells what that server gets wrong.
+
+Only what a client sees counts, and in the terms of OpenAI's API: the status, the text, the thinking, the calls, how it
+ends. Headers, wording of errors, usage, prices and piproxy's own extras do not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+import trio
+
+from conformance.blocks import CLOSED, SENT, Block
+from conformance.case import Case, Exchange, exchanges
+from conformance.compare import rows
+from conformance.messages import PREFACE
+from conformance.player import Player, Recorded
+from conformance.provider import Provider
+
+PATIENCE: Final = 8.0
+"""Seconds that the server has for each answer; a recorded one takes at most three."""
+STILL_OPEN: Final = 1.5
+"""Seconds in which a server has to leave its provider when the client has left it."""
+_COUNTS: Final = (
+    "status",
+    "type text/event-stream",
+    "content: ",
+    "reasoning_content: ",
+    "call ",
+    "arguments ",
+    "finish: ",
+)
+_KEY: Final = re.compile(rb"(?i)(authorization: bearer )x+|(x-api-key: )x+")
+
+
+def compare_server(cases: Sequence[Case], base_url: str, key: str, upstream: int) -> int:
+    """Print the table; the exit code."""
+    wrong = trio.run(partial(_all, cases, base_url, key, upstream))
+    for case in cases:
+        for text in wrong.get(case.id, ()):
+            print(f"{case.id:<40} {text}")
+    print()
+    total, failed = Counter(case.client for case in cases), Counter(case.client for case in cases if case.id in wrong)
+    width = max(map(len, total), default=6)
+    print(f"{'client':<{width}}  cases  failed")
+    for client, count in total.items():
+        print(f"{client:<{width}}  {count:>5}  {failed[client]:>6}")
+    print(f"{'all':<{width}}  {len(cases):>5}  {len(wrong):>6}")
+    return 1 if wrong else 0
+
+
+async def _all(cases: Sequence[Case], base_url: str, key: str, upstream: int) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    listener = (await trio.open_tcp_listeners(upstream, host="127.0.0.1"))[0]
+    async with listener:
+        for case in cases:
+            if wrong := await _one(case, base_url, key, listener):
+                found[case.id] = wrong
+    return found
+
+
+async def _one(case: Case, base_url: str, key: str, listener: trio.SocketListener) -> list[str]:
+    place = urlsplit(base_url)
+    zero = trio.current_time()
+
+    def clock() -> float:
+        return trio.current_time() - zero
+
+    recorded = Recorded(case.recording.upstream)
+    provider = Provider(recorded.serve, clock)
+
+    async def connect() -> trio.abc.HalfCloseableStream:
+        return await trio.open_tcp_stream(place.hostname or "127.0.0.1", place.port or 80)
+
+    async def accept() -> None:
+        async with trio.open_nursery() as serving:
+            while True:
+                serving.start_soon(provider.serve, await listener.accept())
+
+    case.recording.request = [_addressed(block, place.netloc, key) for block in case.recording.request]
+    player = Player(case, connect, clock, exactly=False, patience=PATIENCE)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(accept)
+        await player.play()
+        if any(block.word == CLOSED for block in case.recording.upstream):
+            await trio.sleep(STILL_OPEN)
+        nursery.cancel_scope.cancel()
+    then = exchanges(case.recording.request, case.recording.expected)
+    now = exchanges(player.sent, player.got)
+    found = [text for old, new in zip(then, now, strict=False) for text in _differences(case, old, new)]
+    if len(now) < len(then) or player.troubles:
+        found.append("an answer did not come, so the client could not go on")
+    if _left(case, provider.log):
+        found.append("the client left, and the provider was still read from")
+    return found
+
+
+def _addressed(block: Block, netloc: str, key: str) -> Block:
+    """With this server's key where the recording has none any more."""
+    if not key or block.word != SENT or block.data.startswith(PREFACE):
+        return block
+    data = _KEY.sub(lambda found: (found[1] or found[2]) + key.encode(), block.data)
+    return Block(block.word, block.number, block.at, data)
+
+
+def _differences(case: Case, old: Exchange, new: Exchange) -> list[str]:
+    values = case.about["model"] == "wire-google"  # it gives arguments as a value, so their spacing is nobody's
+    expected, found = _plain(old, values=values), _plain(new, values=values)
+    if old.left and new.response is None:
+        return []
+    lost = [row for row in expected if row not in found]
+    extra = [row for row in found if row not in expected]
+    found_texts = []
+    for row in lost:
+        word = row.split(" ")[0]
+        instead = next((other for other in extra if other.split(" ")[0] == word), "nothing")
+        found_texts.append(f"{_short(row)}, got {_short(instead)}")
+    if not lost:
+        found_texts += [f"unexpected {_short(row)}" for row in extra]
+    return found_texts
+
+
+def _plain(exchange: Exchange, *, values: bool) -> list[str]:
+    """What counts of the rows."""
+    found = []
+    for row in rows(exchange):
+        if row.startswith(("error", "error.message")) and "error" not in found:
+            found.append("error")  # its wording is the server's own
+        elif row.startswith(_COUNTS) or row in ("done: ", "no answer", "the client left"):
+            found.append(_canonical(row, values=values))
+    return found
+
+
+def _canonical(row: str, *, values: bool) -> str:
+    """Ids of calls may be made up by the server."""
+    if row.startswith("call "):
+        return " ".join(row.split(" ")[:4])
+    if values and row.startswith("arguments "):
+        name, _, text = row.partition(": ")
+        return f"{name}: {json.dumps(json.loads(json.loads(text)))}"
+    return row
+
+
+def _short(row: str) -> str:
+    return row if len(row) < 90 else row[:87] + "…"
+
+
+def _left(case: Case, log: list[Block]) -> bool:
+    wanted = sum(block.word == CLOSED for block in case.recording.upstream)
+    return wanted > sum(block.word == CLOSED for block in log)

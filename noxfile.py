@@ -97,6 +97,14 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "tests/fakes/readme.py", str(bin_dir / "piproxy"))
 
 
+@nox.session
+def bench(session: nox.Session) -> None:
+    """piproxy beside its peers, which are installed first; a table with the ratios. Less than ten minutes."""
+    session.install(".")
+    peers = Path(session.virtualenv.location).parent / "peers"
+    session.run("python", "-m", "benchmarks", "--install", "--peers", str(peers), *session.posargs)
+
+
 @nox.session(python=PYTHONS[0])
 def floors(session: nox.Session) -> None:
     """The tests with the lowest version of every dependency that pyproject.toml allows."""

@@ -1,0 +1,1 @@
+"""piproxy beside its peers: the same work for each, in one run. ``python -m benchmarks --help``."""

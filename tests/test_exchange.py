@@ -333,6 +333,25 @@ async def test_a_refusal_keeps_its_status(status: int, shown: int, autojump_cloc
         assert s.record.ending is (Ending.REFUSED if shown < 500 else Ending.UPSTREAM)
 
 
+@pytest.mark.parametrize("then", ["reset", "silence"])
+async def test_a_refusal_keeps_its_status_without_its_words(then: str, autojump_clock: MockClock) -> None:
+    """A body that breaks off, or stalls, loses nothing but what it did not say."""
+
+    async def script(talk: Conversation) -> None:
+        await talk.head(429, "text/plain", retry_after="7")
+        await talk.data(b"slow do")
+        if then == "reset":
+            await talk.break_off()
+        await trio.sleep_forever()
+
+    async with setup(script) as s:
+        start = trio.current_time()
+        with pytest.raises(ProviderError, match="slow do") as caught:
+            await s.exchange.whole(s.call(), Words())
+        assert caught.value.status == 429
+        assert trio.current_time() - start == (0 if then == "reset" else pytest.approx(exchange_module.ERROR_BODY))
+
+
 async def test_the_clients_own_key_is_the_clients_own_fault(autojump_clock: MockClock) -> None:
     """A key from X-Pi-Upstream-Api-Key that the provider refuses is a 401, and may not be retried by itself."""
 
@@ -441,6 +460,25 @@ async def test_a_finished_answer_does_not_wait_for_a_provider_that_never_closes(
         await s.stream()
         assert s.got[0][0] == start
         assert trio.current_time() - start == pytest.approx(exchange_module.DRAIN)
+        assert s.record.ending is Ending.DONE
+
+
+@pytest.mark.parametrize("how", ["total", "shutdown"])
+async def test_nothing_that_comes_after_the_finish_harms(how: str, autojump_clock: MockClock) -> None:
+    """Neither a total that passes nor a shutdown, while the connection is being saved."""
+
+    async def script(talk: Conversation) -> None:
+        await talk.head()
+        await trio.sleep(5)
+        await talk.data(b"a\n!end\n")
+        await trio.sleep_forever()
+
+    async with setup(script, limits=Limits(total=5 + exchange_module.DRAIN / 2) if how == "total" else LIMITS) as s:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(s.exchange.whole, s.call(), Words())
+            await trio.sleep(5 + exchange_module.DRAIN / 2)
+            if how == "shutdown":
+                s.exchange.end_all(ShuttingDown("stopping"))
         assert s.record.ending is Ending.DONE
 
 

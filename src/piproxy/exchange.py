@@ -42,11 +42,13 @@ from piproxy.transcript import session_hash
 from piproxy.upstream import auth
 from piproxy.upstream.http import Answer, read_all
 from piproxy.upstream.places import Places
-from piproxy.wire.room import Options
+from piproxy.wire.room import Options, StreamParser
 from piproxy.wire.rooms import room_for
 
 DRAIN: Final = 0.1
 """Seconds that a finished answer may take to end its HTTP body, so that the connection can be used again."""
+ERROR_BODY: Final = 10.0
+"""Seconds for the words of a refusal; its status is known, and counts without them."""
 UPSTREAM_IDS: Final = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
 LAST_FRAME: Final = 5.0
 """Seconds that a client gets to take the error frame of a stream that failed."""
@@ -317,32 +319,48 @@ class Exchange:
         ) as answer:
             record.upstream_id = _upstream_id(answer.headers)
             if not 200 <= answer.status < 300:
-                body = await read_all(answer)
-                raise _blamed(room.parse_failure(answer.status, answer.headers, body), credential)
+                deadline.client()
+                body: list[bytes] = []
+                with trio.move_on_after(ERROR_BODY), suppress(UpstreamBroken):
+                    await read_all(answer, into=body)
+                raise _blamed(room.parse_failure(answer.status, answer.headers, b"".join(body)), credential)
             parser = room.stream_parser(request, _content_type(answer.headers))
-            finished = False
-            while not finished:
-                data = await answer.read()
-                try:
-                    events = parser.feed(data) if data else parser.end()
-                except UpstreamError as error:
-                    if error.events:
-                        deadline.client()
-                        await deliver(error.events)
-                    raise
-                if events:
-                    if record.first_event is None:
-                        record.first_event = trio.current_time() - began
-                    finished = isinstance(events[-1], Finish)
-                    deadline.client()
-                    await deliver(events)
-                if not (data or finished):
-                    raise UpstreamBroken("The provider's answer stopped short.")
-                deadline.idle()
+            await self._hear(answer, parser, deliver, deadline, record, began)
             self._memory.keep(model.api, parser.replay)
+            deadline.finished()
             with trio.move_on_after(DRAIN), suppress(UpstreamBroken):
                 while await answer.read():
                     pass
+
+    async def _hear(
+        self,
+        answer: Answer,
+        parser: StreamParser,
+        deliver: Deliver,
+        deadline: _Deadline,
+        record: Record,
+        began: float,
+    ) -> None:
+        """Deliver an answer's events up to its :class:`Finish`; what is wrong behind that is nobody's business."""
+        while True:
+            data = await answer.read()
+            failure: UpstreamError | None = None
+            try:
+                events = parser.feed(data) if data else parser.end()
+            except UpstreamError as error:
+                events, failure = error.events, error
+            if events:
+                if record.first_event is None:
+                    record.first_event = trio.current_time() - began
+                deadline.client()
+                await deliver(events)
+                if isinstance(events[-1], Finish):
+                    return
+            if failure is not None:
+                raise failure
+            if not data:
+                raise UpstreamBroken("The provider's answer stopped short.")
+            deadline.idle()
 
     def _options(self, call: Call, credential: Credential) -> tuple[Model, Options]:
         """The model at the address that the login dictates, and what its room needs to know."""
@@ -370,6 +388,7 @@ class _Deadline:
         self._scope = trio.CancelScope(deadline=self._end)
         self._why = ""
         self._error: PiproxyError | None = None
+        self._finished = False
 
     def __enter__(self) -> Self:
         self._running.add(self)
@@ -387,8 +406,14 @@ class _Deadline:
 
     def fail(self, error: PiproxyError) -> None:
         """End this exchange from outside."""
-        self._error = error
-        self._scope.cancel()
+        if not self._finished:
+            self._error = error
+            self._scope.cancel()
+
+    def finished(self) -> None:
+        """The answer is complete: whatever comes now harms nothing."""
+        self._finished = True
+        self._scope.deadline = inf
 
     def connection(self, stands: bool) -> None:
         """The upstream opens a connection, or has one."""

@@ -203,14 +203,14 @@ class Http:
             return Fetched(answer.status, answer.headers, await read_all(answer))
 
 
-async def read_all(answer: Answer, limit: int = MAX_ERROR_BODY) -> bytes:
-    """The whole body, cut at ``limit`` bytes."""
-    parts: list[bytes] = []
+async def read_all(answer: Answer, limit: int = MAX_ERROR_BODY, *, into: list[bytes] | None = None) -> bytes:
+    """The whole body, cut at ``limit`` bytes. ``into`` takes the pieces, for who wants them when the rest fails."""
+    parts: list[bytes] = [] if into is None else into
     size = 0
     while size < limit and (chunk := await answer.read()):
-        parts.append(chunk)
+        parts.append(chunk[: limit - size])
         size += len(chunk)
-    return b"".join(parts)[:limit]
+    return b"".join(parts)
 
 
 class _Trust:

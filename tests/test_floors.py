@@ -47,8 +47,10 @@ HTTPX_DOOR: Final = "upstream.http"
 
 DEADLINES: Final = {
     "exchange": "every wait for a provider",
+    "server.http2": "the watchdog for a client that stopped reading one of its streams",
     "server.serving": "how long running answers may go on after a stop signal",
     "server.sockets": "the watchdog for a client that stopped reading",
+    "server.tcp": "a client that does not finish its TLS handshake",
     "upstream.oauth.refresh": "a refresh outlives the request that needed it",
     "upstream.tokens": "as a refresh",
 }

@@ -9,11 +9,13 @@ from typing import Any
 
 import h11
 import trio
+from fakes.tls import Tls
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from trio.testing import memory_stream_pair
+
+from piproxy.server.tcp import ClientConnection
 
 
 class _Socket:
@@ -69,18 +71,32 @@ class Reply:
 class Client:
     """One connection to a served app."""
 
-    def __init__(self, app: Any, nursery: trio.Nursery, config: Config | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        nursery: trio.Nursery,
+        config: Config | None = None,
+        *,
+        stall: float = 60.0,
+        tls: Tls | None = None,
+        protocol: str = "http/1.1",
+    ) -> None:
+        self.stall = stall
         self.http = h11.Connection(h11.CLIENT)
-        self.stream, theirs = memory_stream_pair()
-        self._theirs = theirs
+        ours, theirs = memory_stream_pair()
+        self.stream: trio.abc.Stream = ours
+        self._theirs: Any = SocketLike(theirs)
+        if tls is not None:
+            context = tls.client(protocol)
+            self.stream = trio.SSLStream(ours, context, server_hostname="localhost", https_compatible=True)
+            self._theirs = trio.SSLStream(self._theirs, tls.server, server_side=True, https_compatible=True)
         self.server_done = trio.Event()
         self.config = config or Config()
         nursery.start_soon(self._serve, app)
 
     async def _serve(self, app: Any) -> None:
         context = WorkerContext(None)
-        stream: Any = SocketLike(self._theirs)
-        await TCPServer(ASGIWrapper(app), self.config, context, {}, stream)
+        await ClientConnection(ASGIWrapper(app), self.config, context, self._theirs, stall=self.stall)
         self.server_done.set()
 
     async def send(self, method: str, path: str, body: Any = None, **headers: str) -> None:
@@ -124,7 +140,7 @@ class Client:
 
     async def leave(self) -> None:
         """The client closes its connection."""
-        await self.stream.aclose()
+        await trio.aclose_forcefully(self.stream)
 
     async def _next(self) -> Any:
         while True:

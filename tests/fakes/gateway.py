@@ -11,7 +11,9 @@ from typing import Any
 
 import trio
 from fakes.client import Client
+from fakes.h2client import H2Client
 from fakes.provider import Provider, Script
+from fakes.tls import Tls
 from hypercorn.config import Config
 from trio.testing import wait_all_tasks_blocked
 
@@ -53,8 +55,14 @@ class Gateway:
     lines: list[str]
     directory: Path
 
-    def client(self) -> Client:
-        return Client(self.app, self.nursery, self.config)
+    def client(self, **how: Any) -> Client:
+        """A new connection; ``how`` as for :class:`~fakes.client.Client`."""
+        return Client(self.app, self.nursery, self.config, **how)
+
+    async def h2(self, *, tls: Tls | None = None, stall: float = 60.0, **how: Any) -> H2Client:
+        """A new HTTP/2 connection: with TLS and ALPN, or by prior knowledge."""
+        connection = self.client(tls=tls, protocol="h2", stall=stall)
+        return await H2Client(connection.stream, self.nursery, done=connection.server_done, **how).start()
 
     @property
     def log(self) -> list[dict[str, Any]]:

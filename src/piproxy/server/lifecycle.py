@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -77,6 +78,8 @@ async def main(
                 config=protocol_config(idle_connection=engine.settings.idle_connection_sec),
                 drain=lambda: engine.settings.drain_sec,
                 cut=lambda: engine.exchange.end_all(ShuttingDown("piproxy is stopping; ask again in a moment.")),
+                failed=engine.log.bug,
+                stall=stall(engine.settings),
             )
             with _noted(agent_directory(environ, Path.home()).proxy_pid, addresses):
                 _greet(engine, exposure, addresses)
@@ -161,7 +164,6 @@ async def engine_for(flags: Mapping[str, Flag], environ: Mapping[str, str]) -> A
 
 async def listen(settings: Settings) -> list[ClientListener]:
     """Open the sockets. Raises :class:`~piproxy.errors.ConfigError` with the next step."""
-    stall = settings.client_stall_timeout_sec or float("inf")
     try:
         opened = await trio.open_tcp_listeners(settings.port, host=settings.host)
     except OSError as exc:
@@ -172,7 +174,12 @@ async def listen(settings: Settings) -> list[ClientListener]:
                 "port with --port."
             ) from exc
         raise ConfigError(f"Cannot listen on {where}: {exc.strerror or exc}.") from exc
-    return [ClientListener(listener.socket, stall=stall) for listener in opened]
+    return [ClientListener(listener.socket, stall=stall(settings)) for listener in opened]
+
+
+def stall(settings: Settings) -> float:
+    """Seconds that a client may take nothing."""
+    return settings.client_stall_timeout_sec or inf
 
 
 def address(listener: ClientListener) -> str:

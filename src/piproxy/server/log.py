@@ -36,8 +36,12 @@ class Log:
         else:
             self._write(_human(record, seconds))
         if record.bug is not None:
-            trace = "".join(traceback.format_exception(record.bug))
-            self.event("internal error", request_id=record.request_id, trace=redact(trace))
+            self.bug(record.bug, request_id=record.request_id)
+
+    def bug(self, error: BaseException, **fields: Json) -> None:
+        """Something that should not happen."""
+        trace = "".join(traceback.format_exception(error))
+        self.event("internal error", **fields, trace=redact(trace))
 
     def event(self, text: str, **fields: Json) -> None:
         """Anything else that whoever runs the proxy should know."""

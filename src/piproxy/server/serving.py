@@ -1,7 +1,7 @@
 """Hypercorn's protocols on listeners of our own: accept, drain, stop.
 
 Hypercorn's own ``serve`` cuts streams at its timer without a word and waits for ever for a client that does not read.
-The parts used here (``TCPServer``, ``Config``, ``WorkerContext``) are its own; the order of a shutdown is ours:
+Its protocols run in :mod:`piproxy.server.tcp`; the order of a shutdown is ours:
 
 1. stop accepting, close idle connections, let running requests finish for ``drain()`` seconds;
 2. ``cut()``: the app ends what still runs, with an error frame; ``FLUSH`` seconds for those to leave;
@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, Final
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 
 from piproxy.server.sockets import ClientListener, ClientStream
+from piproxy.server.tcp import ClientConnection
 
 FLUSH: Final = 2.0
 """Seconds for the last frames of a shutdown."""
@@ -41,7 +42,11 @@ def protocol_config(*, idle_connection: float, ssl_handshake: float = 10.0) -> C
 
 
 class Server:
-    """One app on some listeners."""
+    """One app on some listeners.
+
+    ``failed`` is told of what should not happen on a connection; that connection is closed, the others go on. ``stall``
+    is for HTTP/2 streams (sockets have their own, :class:`~piproxy.server.sockets.ClientListener`).
+    """
 
     def __init__(
         self,
@@ -51,6 +56,8 @@ class Server:
         config: Config,
         drain: Callable[[], float],
         cut: Callable[[], None],
+        failed: Callable[[BaseException], None],
+        stall: float = inf,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.done = trio.Event()
@@ -59,6 +66,8 @@ class Server:
         self._config = config
         self._drain = drain
         self._cut = cut
+        self._failed = failed
+        self._stall = stall
         self._tls = tls
         self._stop = trio.Event()
         self._context = WorkerContext(None)
@@ -104,7 +113,9 @@ class Server:
         client: ClientStream = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         self._clients.add(client)
         try:
-            await TCPServer(self._app, self._config, self._context, {}, stream)
+            await ClientConnection(self._app, self._config, self._context, stream, stall=self._stall)
+        except* Exception as unforeseen:  # noqa: BLE001  (told to the log, and no reason to stop serving others)
+            self._failed(unforeseen)
         finally:
             self._clients.discard(client)
             client.socket.close()

@@ -1,0 +1,45 @@
+"""HTTPS: certificates into a context that offers HTTP/2 and HTTP/1.1."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Final
+
+from piproxy.errors import ConfigError
+
+PROTOCOLS: Final = ("h2", "http/1.1")
+"""ALPN, in the order of preference."""
+
+
+def server_context(certfile: Path, keyfile: Path | None) -> ssl.SSLContext:
+    """Raises :class:`~piproxy.errors.ConfigError` with the file that is at fault."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(list(PROTOCOLS))
+    load(context, certfile, keyfile)
+    return context
+
+
+def load(context: ssl.SSLContext, certfile: Path, keyfile: Path | None) -> None:
+    """Read the files, again if need be: what was negotiated before stays as it is. Raises as above."""
+    for path in (certfile, keyfile or certfile):
+        try:
+            path.read_bytes()
+        except OSError as exc:
+            raise ConfigError(f"Cannot read {path}: {exc.strerror or exc}.") from exc
+    try:
+        context.load_cert_chain(certfile, keyfile, password=_nobody_to_ask)
+    except (ssl.SSLError, ValueError) as exc:
+        pair = f"{certfile} and {keyfile}" if keyfile else f"{certfile} alone (is --keyfile missing?)"
+        raise ConfigError(f"{pair}: no certificate with its key in PEM form ({_reason(exc)}).") from exc
+
+
+def _nobody_to_ask() -> str:
+    raise ValueError("the key is encrypted; store it without a passphrase")
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, ssl.SSLError):
+        return (exc.reason or "not PEM").replace("_", " ").lower()
+    return str(exc)

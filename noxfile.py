@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 EXTRAS = ".[aws,vertex]"
+WITH_PI = [path for path in ("conformance/real_pi", "conformance/pi_session") if (ROOT / path).is_dir()]
+"""Tests that install pi's published packages from npm."""
 
 nox.needs_version = ">=2025.2.9"
 nox.options.reuse_venv = "yes"
@@ -69,17 +71,17 @@ def tests(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Real clients and recorded providers."""
     session.install(EXTRAS, *_group("test"))
-    if any(path for path in (ROOT / "conformance").rglob("test_*.py") if path.parent.name != "real_pi"):
-        session.run("python", "-m", "pytest", "conformance", "--ignore=conformance/real_pi", *session.posargs)
+    ignored = [f"--ignore={path}" for path in WITH_PI]
+    session.run("python", "-m", "pytest", "conformance", *ignored, *session.posargs)
     venv = Path(session.virtualenv.location).parent / "recordings"
     session.run("python", "conformance/cassettes.py", "--venv", str(venv), "--piproxy", _script(session, "piproxy"))
 
 
 @nox.session
 def real_pi(session: nox.Session) -> None:
-    """pi's published packages, installed from npm, and piproxy together on one auth.json."""
-    session.install(".", *_group("test"))
-    session.run("pytest", "conformance/real_pi", "-s", *session.posargs)
+    """pi's published packages, installed from npm, and piproxy: one auth.json for both, piproxy's commands in pi."""
+    session.install(EXTRAS, *_group("test"))
+    session.run("python", "-m", "pytest", *WITH_PI, "-s", *session.posargs)
 
 
 @nox.session

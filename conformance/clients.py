@@ -80,7 +80,8 @@ class Client:
         """How the driver is started, but for its arguments."""
         driver = HERE / "drivers" / self.driver
         if driver.suffix == ".py":
-            python = self.environment.bin / "python" if self.environment.pip else Path(sys.executable)
+            own = self.environment.pip and self.driver != "agents.py"
+            python = self.environment.bin / "python" if own else Path(sys.executable)
             return [str(python), str(driver)]
         copied = self.environment.folder / driver.name  # where its imports are found
         for file in (driver, driver.with_name("common.mjs")):

@@ -34,7 +34,7 @@ class Message:
 
     @property
     def complete(self) -> bool:
-        """To its end; many clients leave at a stream's last frame, or at the last byte, before HTTP says that it ends."""
+        """To its end; many clients leave at a stream's last frame, or the last byte, before HTTP says so."""
         if self.ended is not None or any(_DONE in data for _, data in self.pieces[-1:]):
             return True
         length = self.get("content-length")

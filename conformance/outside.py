@@ -83,7 +83,7 @@ async def _one(case: Case, base_url: str, key: str, listener: trio.SocketListene
             while True:
                 serving.start_soon(provider.serve, await listener.accept())
 
-    case.recording.request = [_addressed(block, place.netloc, key) for block in case.recording.request]
+    case.recording.request = [_addressed(block, key) for block in case.recording.request]
     player = Player(case, connect, clock, exactly=False, patience=PATIENCE)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(accept)
@@ -101,7 +101,7 @@ async def _one(case: Case, base_url: str, key: str, listener: trio.SocketListene
     return found
 
 
-def _addressed(block: Block, netloc: str, key: str) -> Block:
+def _addressed(block: Block, key: str) -> Block:
     """With this server's key where the recording has none any more."""
     if not key or block.word != SENT or block.data.startswith(PREFACE):
         return block

@@ -22,7 +22,7 @@ from typing import Any, Final
 import trio
 
 from conformance.case import Case, Recording
-from conformance.clients import Client, clients
+from conformance.clients import Client, clients, environments
 from conformance.provider import Provider, scripted
 from conformance.scenarios import SCENARIOS
 from conformance.strip import stripped
@@ -60,14 +60,14 @@ class Outcome:
 
 
 @asynccontextmanager
-async def served(upstream: int) -> AsyncIterator[int]:
+async def served(upstream: int, *, demo: bool = False) -> AsyncIterator[int]:
     """A piproxy of its own whose providers listen on port ``upstream``; its port."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in agent_files(f"http://127.0.0.1:{upstream}").items():
             (Path(folder) / name).write_text(json.dumps(content))
         environ = {**{name: os.environ[name] for name in _KEPT if name in os.environ}, "HOME": folder}
         environ |= {"PI_CODING_AGENT_DIR": folder, "PI_PROXY_KEEP_ALIVE_SEC": "0"}
-        command = [sys.executable, "-m", "piproxy", "--port", "0"]
+        command = [sys.executable, "-m", "piproxy", "--port", "0", *(["--demo"] if demo else [])]
         async with trio.open_nursery() as nursery:
             run = partial(trio.run_process, command, env=environ, check=False, stdout=PIPE, stderr=DEVNULL)
             process = await nursery.start(run)
@@ -98,7 +98,9 @@ async def drive(client: Driver, scenario: str, model: str, *, server: int, liste
         seen = await client.play(scenario, model, port)
         await trio.sleep(0.3)  # closes of connections are on their way
         nursery.cancel_scope.cancel()
-    recording = Recording(*(stripped(log, [KEY, "upstream-key"]) for log in (tap.sent, provider.log, tap.got)))
+    recording = Recording(
+        *(stripped(log, [KEY, "upstream-key", client.home]) for log in (tap.sent, provider.log, tap.got))
+    )
     wanted = SCENARIOS[scenario].sees
     wrong = [f"{key}: {seen.get(key)!r}, not {value!r}" for key, value in wanted.items() if not _same(seen, key, value)]
     if wrong and "error" in seen and "error" not in wanted:
@@ -119,7 +121,7 @@ class Driver:
     def __init__(self, client: Client, process: trio.Process, home: str) -> None:
         self._client = client
         self._process = process
-        self._home = home
+        self.home = home
         self._held = b""
 
     async def play(self, scenario: str, model: str, port: int) -> dict[str, Any]:
@@ -151,6 +153,8 @@ async def driver(client: Client) -> AsyncIterator[Driver]:
         environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
         environ |= {"HOME": home, "API_KEY": KEY, "MODE": client.mode, "NO_COLOR": "1"}
         environ |= {"CLIENT_BIN": str(client.environment.bin), "PYTHONUNBUFFERED": "1"}
+        if "node22" in environments():
+            environ["NODE_BIN"] = str(environments()["node22"].bin)
         async with trio.open_nursery() as nursery:
             run = partial(trio.run_process, client.command(), env=environ, cwd=home, check=False)
             process = await nursery.start(partial(run, stdin=PIPE, stdout=PIPE, stderr=sys.stderr))
@@ -164,26 +168,49 @@ def _same(seen: dict[str, Any], key: str, value: Any) -> bool:
         return bool(seen) and key in ("reasoning", "finish") and not seen.get("failed")
     if key == "error":
         return value in str(seen[key])
+    if key == "text" and seen.get("inside"):  # a program prints more than the answer, and its white space is its own
+        return _words(value) in _words(seen[key])
     return bool(seen[key] == value)
+
+
+async def listening(port: int) -> trio.SocketListener:
+    """Where the scripted providers are; 0 is any free port."""
+    return (await trio.open_tcp_listeners(port, host="127.0.0.1"))[0]
+
+
+def prepare(client: Client) -> None:
+    """Install the client, and a Node for it, if they are not there."""
+    client.environment.install()
+    if client.environment.npm:
+        environments()["node22"].install()
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
 
 
 async def record(names: Sequence[str], pattern: str, *, upstream: int, anyway: bool, keep: bool) -> int:
     """Record these clients' cases; the number of those that were not as they should be."""
     failed = 0
     known = clients()
-    listener = (await trio.open_tcp_listeners(upstream, host="127.0.0.1"))[0]
+    listener = await listening(upstream)
     async with listener, served(listener.socket.getsockname()[1]) as server:
         for name in names:
             client = known[name]
             plays = [play for play in client.plays() if not pattern or pattern in play[:2]]
             if not plays:
                 continue
-            client.environment.install()
+            prepare(client)
             async with driver(client) as driven:
                 for case, scenario, model in plays:
                     outcome = await drive(driven, scenario, model, server=server, listener=listener)
                     failed += bool(outcome.wrong)
-                    print(f"{'WRONG' if outcome.wrong else 'ok   '} {name}/{case}", *outcome.wrong, sep="\n        ")
+                    print(
+                        f"{'WRONG' if outcome.wrong else 'ok   '} {name}/{case}",
+                        *outcome.wrong,
+                        sep="\n        ",
+                        flush=True,
+                    )
                     if keep and (anyway or not outcome.wrong):
                         about = {"client": name, "version": client.version, "scenario": scenario, "model": model}
                         about["about"] = SCENARIOS[scenario].about

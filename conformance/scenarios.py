@@ -150,6 +150,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "stream": Scenario(_text, {"text": TEXT}, "a streamed answer"),
     "tools": Scenario(_tools, {"calls": [json.loads(CITY)], "text": REPORT}, "a tool is called and its result sent"),
     "tools-stream": Scenario(_tools, {"calls": [json.loads(CITY)], "text": REPORT}, "the same, streamed"),
+    "agent": Scenario(_tools, {"text": REPORT}, "an agent reads a file with its own tool and reports"),
+    "called": Scenario(_tools, {"calls": [json.loads(CITY)]}, "a tool is called, and nobody answers"),
     "parallel": Scenario(
         _parallel, {"calls": [json.loads(CITY), json.loads(CITY2)], "text": REPORT}, "text and two calls in one answer"
     ),

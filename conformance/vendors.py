@@ -63,7 +63,14 @@ def messages(answer: Answer) -> Iterator[bytes]:
     """Anthropic messages."""
     reasons = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens"}
     counts = {"input_tokens": INPUT - CACHED, "cache_read_input_tokens": CACHED, "cache_creation_input_tokens": 0}
-    head = {"id": "msg_up", "type": "message", "role": "assistant", "model": "wire", "content": [], "stop_reason": None}
+    head: Json = {
+        "id": "msg_up",
+        "type": "message",
+        "role": "assistant",
+        "model": "wire",
+        "content": [],
+        "stop_reason": None,
+    }
     yield _data(
         {"type": "message_start", "message": {**head, "usage": {**counts, "output_tokens": 1}}}, "message_start"
     )

@@ -23,9 +23,7 @@ def play(task: Task) -> dict[str, Any]:
     common: Any = {"model": task.model, "response_model": Recipe, "max_retries": 0}
     match task.scenario:
         case "structured-stream":
-            last: Any = None
-            for last in client.chat.completions.create_partial(messages=[USER], **common):
-                pass
+            *_, last = client.chat.completions.create_partial(messages=[USER], **common)
             return {"object": last.model_dump()}
         case "structured-image":
             content = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": IMAGE}}]

@@ -79,9 +79,16 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def real_pi(session: nox.Session) -> None:
-    """pi's published packages, installed from npm, and piproxy: one auth.json for both, piproxy's commands in pi."""
+    """pi's published packages, installed from npm, and piproxy together on one auth.json."""
     session.install(EXTRAS, *_group("test"))
-    session.run("python", "-m", "pytest", *WITH_PI, "-s", *session.posargs)
+    session.run("python", "-m", "pytest", "conformance/real_pi", "-s", *session.posargs)
+
+
+@nox.session
+def pi(session: nox.Session) -> None:
+    """The /proxy commands in pi's published packages, and the panels in a terminal where there is tmux."""
+    session.install(".", *_group("test"))
+    session.run("python", "-m", "pytest", "conformance/pi_session", *session.posargs)
 
 
 @nox.session

@@ -86,3 +86,33 @@ def test_schema(home: Home) -> None:
     assert list(schema["properties"]) == [setting.key for setting in SCHEMA]
     table = home.piproxy("config", "schema", "--markdown").stdout
     assert all(f"`{setting.key}`" in table for setting in SCHEMA)
+
+
+def test_set_reads_standard_input(home: Home) -> None:
+    """With - a token does not stand in the list of processes; an empty list is the default again."""
+    done = home.piproxy("config", "set", "authToken", "-", "--json", given="hunter2\n")
+    assert json.loads((home.agent / "proxy-config.json").read_text()) == {"authToken": "hunter2"}
+    assert json.loads(done.stdout)["shown"] == "********"
+    assert "hunter2" not in done.stdout + done.stderr
+    home.piproxy("config", "set", "scopedProviders", "openai")
+    assert json.loads(home.piproxy("config", "set", "scopedProviders", "-", "--json").stdout)["chosen"] == []
+    assert home.piproxy("config", "set", "port", "-").returncode == 2
+
+
+def test_entries_say_what_can_be_chosen(home: Home) -> None:
+    """A panel gets words, choices, candidates, and what wins over the file; a secret only as a mask."""
+    home.write("proxy-config.json", {"authToken": "hunter2", "scopedProviders": ["openai", "nobody"]})
+    home.environ |= {"OPENAI_API_KEY": "sk-x", "PI_PROXY_PORT": "5000"}
+    done = home.piproxy("config", "entries", "--json")
+    found = {entry["key"]: entry for entry in json.loads(done.stdout)}
+    assert list(found) == [setting.key for setting in SCHEMA]
+    assert "hunter2" not in done.stdout
+    assert (found["authToken"]["shown"], found["authToken"]["text"]) == ("********", "")
+    assert (found["port"]["shown"], found["port"]["wins"]) == ("4141", "PI_PROXY_PORT")
+    assert found["remoteImages"]["choices"] == ["true", "false"]
+    assert [candidate["value"] for candidate in found["scopedProviders"]["candidates"]] == ["openai"]
+    assert found["scopedProviders"]["chosen"] == ["openai", "nobody"]
+    assert all(candidate["value"].startswith("openai/") for candidate in found["customModels"]["candidates"])
+    assert (found["idleTimeoutSec"]["shown"], found["idleTimeoutSec"]["text"]) == ("as upstream timeout", "0")
+    assert found["maxBodySizeMb"]["label"] == "Max body size"
+    assert "Upstream timeout      120 s" in home.piproxy("config", "entries").stdout

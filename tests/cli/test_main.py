@@ -14,7 +14,8 @@ from piproxy.cli.main import COMMANDS
 
 EVERY = [
     *COMMANDS,
-    *(f"config {name}" for name in ("show", "path", "get", "set", "unset", "reset", "schema")),
+    *(f"config {name}" for name in ("show", "path", "get", "set", "unset", "reset", "schema", "entries")),
+    *(f"pi {name}" for name in ("install", "uninstall", "path")),
 ]
 
 

@@ -41,13 +41,13 @@ class Home:
         kept = {name: os.environ[name] for name in KEEP if name in os.environ}
         return {**kept, "HOME": str(self.path), "PYTHONWARNINGS": "error", **self.environ}
 
-    def piproxy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def piproxy(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; ``given`` is its standard input."""
         return subprocess.run(
             [sys.executable, "-m", "piproxy", *arguments],
             env=dict(self.environment()),
             cwd=self.path,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             text=True,
             timeout=60,

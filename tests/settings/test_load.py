@@ -73,7 +73,7 @@ NORMALISED: list[tuple[str, Json, Json, bool]] = [
     ("providerPrefixes", {"a": "b", "c": "", "d": 1}, {"a": "b"}, True),
     ("providerPrefixes", [], {}, True),
     ("lifetime", "session", "session", False),
-    ("lifetime", "forever", "detached", True),
+    ("lifetime", "forever", "session", True),
     ("zed", {"providerName": " P ", "autoSync": True}, {"providerName": "P", "autoSync": True}, False),
     ("zed", {"providerName": "P", "autoSync": 1}, {"providerName": "Pi Proxy", "autoSync": False}, True),
     ("keepAliveSec", 0, 0.0, False),

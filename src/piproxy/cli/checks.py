@@ -44,7 +44,8 @@ def findings(around: Surroundings) -> Iterator[Finding]:
     yield from _catalog(around)
     yield from _logins(around)
     yield from _models(around)
-    yield from port_findings(effective.settings.host, effective.settings.port)
+    for address in effective.settings.addresses:
+        yield from port_findings(*address)
 
 
 def _catalog(around: Surroundings) -> Iterator[Finding]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Final
 
 import click
 
+from piproxy.cli.entries import MASK, entries
 from piproxy.cli.surroundings import Surroundings, only_file, surroundings
 from piproxy.cli.table import table
 from piproxy.errors import ConfigError
@@ -16,7 +19,7 @@ from piproxy.settings import BY_KEY, SCHEMA, Setting, Value, parse_text, save
 from piproxy.settings.describe import json_schema, shown
 from piproxy.settings.describe import table as settings_table
 
-MASK: Final = "********"
+_STDIN: Final = "-"
 
 
 @click.group(short_help="Show and change the settings.")
@@ -87,17 +90,29 @@ def get(key: str, reveal: bool) -> None:
 @config.command(name="set")
 @click.argument("key")
 @click.argument("value")
-def set_(key: str, value: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def set_(key: str, value: str, as_json: bool) -> None:
     """Write one setting to proxy-config.json. Lists are separated by commas, objects are written name=value.
+
+    The value - is read from standard input, so that a token is not seen in the list of processes.
 
     \b
     Example:
       piproxy config set scopedProviders anthropic,openai
+      openssl rand -hex 16 | piproxy config set authToken -
     """
     setting = _known(key)
     around = surroundings()
-    save(around.directory.proxy_config, {key: parse_text(key, value)})
-    _tell(setting, around)
+    text = sys.stdin.read().strip() if value == _STDIN else value
+    if text or setting.kind not in ("strings", "map"):
+        save(around.directory.proxy_config, {key: parse_text(key, text)})
+    else:
+        save(around.directory.proxy_config, {}, remove=(key,))
+    if as_json:
+        entry = next(entry for entry in entries(surroundings()) if entry.key == key)
+        click.echo(json.dumps(asdict(entry), indent=2, ensure_ascii=False))
+    else:
+        _tell(setting, around)
 
 
 @config.command()
@@ -139,6 +154,22 @@ def schema(markdown: bool) -> None:
       piproxy config schema > proxy-config.schema.json
     """
     click.echo(settings_table() if markdown else json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+@config.command(name="entries")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def entries_(as_json: bool) -> None:
+    """Print what a settings panel shows: words, choices, and what could be chosen from now.
+
+    \b
+    Example:
+      piproxy config entries --json
+    """
+    found = entries(surroundings())
+    if as_json:
+        click.echo(json.dumps([asdict(entry) for entry in found], indent=2, ensure_ascii=False))
+    else:
+        click.echo(table(("SETTING", "VALUE", "KEY"), ((entry.label, entry.shown, entry.key) for entry in found)))
 
 
 def _known(key: str) -> Setting:

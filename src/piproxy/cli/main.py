@@ -1,7 +1,7 @@
 """The command line. A command is imported when it is called, so that ``piproxy --version`` costs next to nothing.
 
-Exit codes: 0 all is well; 1 something is broken or could not be done; 2 wrong usage or settings, with a message that says
-what to do; 3 nothing runs (``status``, ``stop``); 128 + n ended by the second signal n.
+Exit codes: 0 all is well; 1 something is broken or could not be done; 2 wrong usage or settings, with a message that
+says what to do; 3 nothing runs (``status``, ``stop``); 128 + n ended by the second signal n.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "models": "piproxy.cli.models:models",
     "config": "piproxy.cli.config:config",
     "doctor": "piproxy.cli.doctor:doctor",
+    "pi": "piproxy.cli.pi:pi",
     "status": "piproxy.cli.status:status",
     "stop": "piproxy.cli.stop:stop",
 }

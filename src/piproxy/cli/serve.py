@@ -25,6 +25,8 @@ def _option(setting: Setting) -> click.Option:
             )
         case "strings":
             return click.Option([setting.option, setting.field], multiple=True, metavar="NAME", help=help)
+        case "addresses":
+            return click.Option([setting.option, setting.field], multiple=True, metavar="HOST:PORT", help=help)
         case "map":
             return click.Option([setting.option, setting.field], metavar="NAME=TEXT,…", help=help)
         case "choice":

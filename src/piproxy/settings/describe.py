@@ -14,6 +14,7 @@ _TYPES: Final = {
     "number": "number",
     "boolean": "boolean",
     "strings": "array",
+    "addresses": "array",
     "map": "object",
     "zed": "object",
 }
@@ -46,7 +47,7 @@ def help_text(setting: Setting) -> str:
     notes = [f"[{range_text(setting)}]"] if range_text(setting) else []
     if setting.variables:
         notes.append(f"[{setting.variables[0].name}]")
-    if setting.kind not in ("strings", "map") and setting.default != "":
+    if setting.kind not in ("strings", "addresses", "map") and setting.default != "":
         notes.append(f"[default: {shown(setting.default)}]")
     return " ".join((setting.help, *notes))
 
@@ -57,9 +58,12 @@ def allowed(setting: Setting) -> str:
         return " | ".join(setting.choices)
     if setting.low is not None and setting.high is not None:
         return f"{setting.low:g} to {setting.high:g}{f' {setting.unit}' if setting.unit else ''}"
-    return {"strings": "list of strings", "map": "object of strings", "boolean": "true | false"}.get(
-        setting.kind, _TYPES[setting.kind]
-    )
+    return {
+        "strings": "list of strings",
+        "addresses": "list of HOST:PORT",
+        "map": "object of strings",
+        "boolean": "true | false",
+    }.get(setting.kind, _TYPES[setting.kind])
 
 
 def shown(value: Value) -> str:
@@ -82,7 +86,7 @@ def _property(setting: Setting) -> dict[str, Any]:
         described["enum"] = list(setting.choices)
     if setting.low is not None:
         described |= {"minimum": setting.low, "maximum": setting.high}
-    if setting.kind == "strings":
+    if setting.kind in ("strings", "addresses"):
         described["items"] = {"type": "string", "minLength": 1}
     if setting.kind == "map":
         described["additionalProperties"] = {"type": "string", "minLength": 1}

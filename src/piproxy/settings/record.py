@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from piproxy.settings.addresses import Address, read_address
 from piproxy.settings.schema import BY_KEY, Value
 
 
@@ -16,6 +17,14 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 4141
     """0: any free port."""
+    bind: tuple[str, ...] = ()
+    unix: str = ""
+    """Empty: no unix socket."""
+    certfile: str = ""
+    """Empty: no HTTPS, unless :attr:`tls_self_signed`."""
+    keyfile: str = ""
+    tls_self_signed: bool = False
+    workers: int = 1
     auth_token: str = field(default="", repr=False)
     """Empty: none is asked for."""
     remote_images: bool = False
@@ -51,8 +60,15 @@ class Settings:
     cache_retention: Literal["none", "short", "long"] = "short"
     catalog: Literal["auto", "snapshot", "installed"] = "auto"
     demo: bool = False
-    lifetime: Literal["detached", "session"] = "detached"
+    lifetime: Literal["session", "detached"] = "session"
     zed: Mapping[str, str | bool] = field(default_factory=lambda: {"providerName": "Pi Proxy", "autoSync": False})
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where to listen: :attr:`bind`, else :attr:`unix` alone (none here), else :attr:`host` and :attr:`port`."""
+        if self.bind:
+            return tuple(address for text in self.bind if (address := read_address(text)) is not None)
+        return () if self.unix else (Address(self.host, self.port),)
 
     @property
     def max_body_bytes(self) -> int:

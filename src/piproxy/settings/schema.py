@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["string", "integer", "number", "boolean", "choice", "strings", "map", "zed"]
-"""``strings``: a list; ``map``: an object of strings; ``zed``: the Node proxy's own object."""
+Kind: TypeAlias = Literal["string", "integer", "number", "boolean", "choice", "strings", "addresses", "map", "zed"]
+"""``strings``: a list; ``addresses``: a list of ``HOST:PORT``; ``map``: an object of strings; ``zed``: the Node proxy's own object."""
 
 Value: TypeAlias = str | int | float | bool | tuple[str, ...] | Mapping[str, str | bool]
 
@@ -105,6 +105,50 @@ SCHEMA: Final[tuple[Setting, ...]] = (
         least=0,
         variables=(Variable(name="PI_PROXY_PORT"),),
         node=True,
+    ),
+    Setting(
+        key="bind",
+        kind="addresses",
+        default=(),
+        help="Addresses to listen on, as HOST:PORT, in place of host and port; may be several.",
+        variables=(Variable(name="PI_PROXY_BIND"),),
+    ),
+    Setting(
+        key="unix",
+        kind="string",
+        default="",
+        help="Path of a unix socket to listen on; alone it takes the place of host and port, with bind it is added.",
+        variables=(Variable(name="PI_PROXY_UNIX"),),
+    ),
+    Setting(
+        key="certfile",
+        kind="string",
+        default="",
+        help="Certificate chain (PEM) for HTTPS, with HTTP/2 and HTTP/1.1 by ALPN.",
+        variables=(Variable(name="PI_PROXY_CERTFILE"),),
+    ),
+    Setting(
+        key="keyfile",
+        kind="string",
+        default="",
+        help="Private key (PEM) of certfile, if it is not in the same file.",
+        variables=(Variable(name="PI_PROXY_KEYFILE"),),
+    ),
+    Setting(
+        key="tlsSelfSigned",
+        kind="boolean",
+        default=False,
+        help="HTTPS with a certificate of a local CA, which is written once to pi's directory, below piproxy-tls.",
+        variables=(Variable(name="PI_PROXY_TLS_SELF_SIGNED"),),
+    ),
+    Setting(
+        key="workers",
+        kind="integer",
+        default=1,
+        help="Processes that share the addresses; limits and memory of past thinking are each one's own.",
+        low=1,
+        high=64,
+        variables=(Variable(name="PI_PROXY_WORKERS"),),
     ),
     Setting(
         key="authToken",
@@ -281,9 +325,9 @@ SCHEMA: Final[tuple[Setting, ...]] = (
     Setting(
         key="lifetime",
         kind="choice",
-        default="detached",
-        help="For /proxy in pi: whether the proxy outlives the pi session that started it.",
-        choices=("detached", "session"),
+        default="session",
+        help="For /proxy in pi: whether the proxy ends with the pi that started it, or outlives it.",
+        choices=("session", "detached"),
         restart=False,
         flag=False,
         node=True,

@@ -7,9 +7,11 @@ from typing import Final
 
 from piproxy.errors import ConfigError
 from piproxy.jsontext import Json
+from piproxy.settings.addresses import read_address
 from piproxy.settings.schema import Setting, Value
 
 _TRUE: Final = frozenset(("true", "1", "yes", "on"))
+_ADDRESS: Final = "HOST:PORT or [IPv6]:PORT"
 _FALSE: Final = frozenset(("false", "0", "no", "off"))
 
 
@@ -28,6 +30,8 @@ def normalised(setting: Setting, value: Json) -> tuple[Value, str | None]:
             return _kept(setting, value, value in setting.choices, _one_of(setting))
         case "strings":
             return _strings_in_file(setting, value)
+        case "addresses":
+            return _addresses_in_file(setting, value)
         case "map":
             return _map_in_file(setting, value)
         case "zed":
@@ -58,7 +62,11 @@ def parsed(setting: Setting, text: str, source: str, factor: float = 1.0, unit: 
                 raise ConfigError(f"{source}: {text!r} is not allowed; allowed are {_one_of(setting)}.")
             return text
         case "strings":
-            return tuple(item.strip() for item in text.split(",") if item.strip())
+            return _listed(text)
+        case "addresses":
+            if wrong := next((item for item in _listed(text) if read_address(item) is None), None):
+                raise ConfigError(f"{source}: {wrong!r} is not allowed; allowed is {_ADDRESS}.")
+            return _listed(text)
         case "map":
             return _pairs(text, source)
         case "zed":
@@ -105,6 +113,17 @@ def _strings_in_file(setting: Setting, value: Json) -> tuple[Value, str | None]:
         return _kept(setting, value, False, "a list of strings")
     kept = tuple(item for item in value if isinstance(item, str) and item)
     return kept, None if len(kept) == len(value) else f"{setting.key}: members that are no strings are dropped"
+
+
+def _addresses_in_file(setting: Setting, value: Json) -> tuple[Value, str | None]:
+    if not isinstance(value, list):
+        return _kept(setting, value, False, f"a list of addresses, each {_ADDRESS}")
+    kept = tuple(item for item in value if isinstance(item, str) and read_address(item) is not None)
+    return kept, None if len(kept) == len(value) else f"{setting.key}: members that are not {_ADDRESS} are dropped"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def _map_in_file(setting: Setting, value: Json) -> tuple[Value, str | None]:

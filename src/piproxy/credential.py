@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+_SECRET_HEADERS: Final = ("auth", "key", "token", "secret", "cookie", "credential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +43,14 @@ class Credential:
     """The client gave the key (``X-Pi-Upstream-Api-Key``): a refusal of it is the client's 401."""
     oauth: bool = False
     """From a stored login."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every text in here that nobody may be shown; the longest first."""
+        found = {self.api_key or ""}
+        if self.aws is not None:
+            found |= {self.aws.access_key, self.aws.secret_key, self.aws.session_token or ""}
+        for name, value in self.headers.items():
+            if value is not None and any(word in name.lower() for word in _SECRET_HEADERS):
+                found |= {value, value.rpartition(" ")[2]}
+        return tuple(sorted(found - {""}, key=len, reverse=True))

@@ -37,6 +37,7 @@ from piproxy.errors import (
 from piproxy.events import Event, Finish, Usage
 from piproxy.model import Model
 from piproxy.pi.cost import cost_of
+from piproxy.redact import conceal
 from piproxy.replay import ReplayMemory
 from piproxy.transcript import session_hash
 from piproxy.upstream import auth
@@ -47,7 +48,7 @@ from piproxy.wire.rooms import room_for
 
 DRAIN: Final = 0.1
 """Seconds that a finished answer may take to end its HTTP body, so that the connection can be used again."""
-ERROR_BODY: Final = 10.0
+ERROR_BODY: Final = 2.0
 """Seconds for the words of a refusal; its status is known, and counts without them."""
 UPSTREAM_IDS: Final = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
 LAST_FRAME: Final = 5.0
@@ -297,9 +298,17 @@ class Exchange:
 
     async def _ask(self, call: Call, deliver: Deliver, deadline: _Deadline) -> None:
         """Ask the provider and deliver its events as they come."""
+        credential = await self._credential(call.model, call.override_key)
+        try:
+            await self._ask_with(credential, call, deliver, deadline)
+        except PiproxyError as error:
+            # Some providers repeat the key, the one that they refuse above all.
+            error.message = conceal(error.message, credential.secrets)
+            raise
+
+    async def _ask_with(self, credential: Credential, call: Call, deliver: Deliver, deadline: _Deadline) -> None:
         began = trio.current_time()
         record = call.record
-        credential = await self._credential(call.model, call.override_key)
         model, options = self._options(call, credential)
         room = room_for(model.api)
         try:

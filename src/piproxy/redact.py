@@ -8,9 +8,11 @@ that are secrets only beside a word such as *key* or *token*, and only when they
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 MASK: Final = "***"
+SHORTEST: Final = 8
 
 _SHAPES: Final = re.compile(
     r"""
@@ -56,6 +58,14 @@ def redact(text: str) -> str:
     text = _SCHEME.sub(lambda m: f"{m[1]}{m[2]}{MASK}" if _odd(m[3]) else m[0], text)
     text = _NAMED.sub(lambda m: f"{m[1]}{MASK}" if _odd(m[2]) else m[0], text)
     return _BESIDE.sub(lambda m: f"{m[1]}{_keep_dot(m[2])}" if _random(m[2]) else m[0], text)
+
+
+def conceal(text: str, secrets: Iterable[str]) -> str:
+    """The text without these very secrets, whatever they look like; shorter ones than eight characters are words."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST:
+            text = text.replace(secret, MASK)
+    return text
 
 
 def _shape(match: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,12 @@ import trio
 from fakes.client import Client
 from fakes.h2client import H2Client
 from fakes.provider import Provider, Script
+from fakes.secrets import Secrets
 from fakes.tls import Tls
 from hypercorn.config import Config
 from trio.testing import wait_all_tasks_blocked
 
+from piproxy.chat import Chat
 from piproxy.pi.directory import AgentDirectory
 from piproxy.pi.registry import Registry
 from piproxy.server.app import App, create_app
@@ -78,8 +80,13 @@ async def gateway(
     flags: Mapping[str, Flag] | None = None,
     models: Any = MODELS,
     idle_connection: float = 75.0,
+    images: Callable[[Chat], Awaitable[Chat]] | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Serve; afterwards no connection to the provider may be left that is not idle in the pool."""
+    """Serve.
+
+    Afterwards no connection to the provider may be left that is not idle in the pool, and no secret of ``models`` or
+    of a client's headers may be found in any line of the log or in anything that any client was told.
+    """
     (directory / "models.json").write_text(json.dumps(models))
     files = AgentDirectory(directory)
     async with trio.open_nursery() as nursery:
@@ -92,10 +99,15 @@ async def gateway(
                 keyring=Keyring(http=http, directory=files, environ={}, nursery=nursery),
                 upstream=WithDemo(http),
                 log=Log("json", lines.append),
+                images=images,
             )
+            app = create_app(engine)
+            secrets = Secrets(models, dict(flags or {}))
+            secrets.listen(app)
             config = protocol_config(idle_connection=idle_connection)
-            yield Gateway(create_app(engine), engine, provider, nursery, config, lines, directory)
+            yield Gateway(app, engine, provider, nursery, config, lines, directory)
         await wait_all_tasks_blocked()
         assert provider.open == 0, "a connection to the provider is still open"
         assert len(engine.exchange) == 0
+        secrets.check(lines)
         nursery.cancel_scope.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -64,10 +65,12 @@ def saying(*answers: Said | Callable[[Conversation], Any]) -> Script:
     return script
 
 
-def refusing(status: int, body: bytes = b'{"error": {"message": "No."}}', **headers: str) -> Callable[..., Any]:
-    """An answer of a provider that does not want to."""
+def refusing(status: int, **headers: str) -> Callable[..., Any]:
+    """An answer of a provider that does not want to, and that shows all it was sent."""
 
     async def refuse(talk: Conversation) -> None:
-        await talk.json(status, body, **headers)
+        bare = "? ".join(value.rpartition(" ")[2] for value in talk.asked.headers.values())
+        message = f"No. You sent {talk.asked.headers} to {talk.asked.target}. What is {bare}?"
+        await talk.json(status, json.dumps({"error": {"message": message}}).encode(), **headers)
 
     return refuse

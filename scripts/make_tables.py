@@ -34,7 +34,7 @@ def providers() -> str:
     catalog = snapshot().models
     for name in sorted({*catalog, *KEY_VARIABLES}):
         models = catalog.get(name, ())
-        apis = ", ".join(dict.fromkeys(f"`{model.api}`" for model in models)) or "–"
+        apis = ", ".join(dict.fromkeys(f"`{model.api}`" for model in models)) or "none"
         lines.append(
             f"| `{name}` | {apis} | {_credential(name)} | {len(models) or 'none that chats'} "
             f"| {_most(models, lambda model: model.context_window)} | {_most(models, lambda model: model.max_tokens)} |"
@@ -54,7 +54,7 @@ def _credential(provider: str) -> str:
 def _most(models: tuple[Model, ...], limit: Callable[[Model], int]) -> str:
     """``128k to 1,000k``: tokens, the least and the most of the provider's models."""
     found = sorted({limit(model) for model in models if limit(model) > 0})
-    return " to ".join(dict.fromkeys(f"{round(number / 1000):,}k" for number in (found[:1] + found[-1:]))) or "–"
+    return " to ".join(dict.fromkeys(f"{round(number / 1000):,}k" for number in (found[:1] + found[-1:]))) or "none"
 
 
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from scripts.make_tables import providers, written
 
 from piproxy.pi.catalog import snapshot
 from piproxy.pi.environment import KEY_VARIABLES
-from scripts.make_tables import providers, written
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,12 +10,13 @@ from typing import Final
 
 import click
 
+from piproxy.cli.edit import edit
 from piproxy.cli.entries import MASK, entries
 from piproxy.cli.surroundings import Surroundings, only_file, surroundings
 from piproxy.cli.table import table
-from piproxy.errors import ConfigError
+from piproxy.cli.write import known, write
 from piproxy.jsontext import Json
-from piproxy.settings import BY_KEY, SCHEMA, Setting, Value, parse_text, save
+from piproxy.settings import BY_KEY, SCHEMA, Setting, Value, save
 from piproxy.settings.describe import json_schema, shown
 from piproxy.settings.describe import table as settings_table
 
@@ -34,6 +35,9 @@ def config() -> None:
       piproxy config set port 8080
       piproxy config show
     """
+
+
+config.add_command(edit)
 
 
 @config.command()
@@ -81,7 +85,7 @@ def get(key: str, reveal: bool) -> None:
     Example:
       piproxy config get modelExposureMode
     """
-    setting = _known(key)
+    setting = known(key)
     around = surroundings()
     value = _plain(around.effective.values[key] if reveal else _masked(setting, around))
     click.echo(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
@@ -101,13 +105,10 @@ def set_(key: str, value: str, as_json: bool) -> None:
       piproxy config set scopedProviders anthropic,openai
       openssl rand -hex 16 | piproxy config set authToken -
     """
-    setting = _known(key)
+    setting = known(key)
     around = surroundings()
     text = sys.stdin.read().strip() if value == _STDIN else value
-    if text or setting.kind not in ("strings", "map"):
-        save(around.directory.proxy_config, {key: parse_text(key, text)})
-    else:
-        save(around.directory.proxy_config, {}, remove=(key,))
+    write(around, key, text)
     if as_json:
         entry = next(entry for entry in entries(surroundings()) if entry.key == key)
         click.echo(json.dumps(asdict(entry), indent=2, ensure_ascii=False))
@@ -124,7 +125,7 @@ def unset(keys: tuple[str, ...]) -> None:
     Example:
       piproxy config unset port host
     """
-    settings = [_known(key) for key in keys]
+    settings = [known(key) for key in keys]
     around = surroundings()
     save(around.directory.proxy_config, {}, remove=keys)
     for setting in settings:
@@ -170,12 +171,6 @@ def entries_(as_json: bool) -> None:
         click.echo(json.dumps([asdict(entry) for entry in found], indent=2, ensure_ascii=False))
     else:
         click.echo(table(("SETTING", "VALUE", "KEY"), ((entry.label, entry.shown, entry.key) for entry in found)))
-
-
-def _known(key: str) -> Setting:
-    if key not in BY_KEY:
-        raise ConfigError(f"{key}: no such setting; there are {', '.join(BY_KEY)}.")
-    return BY_KEY[key]
 
 
 def _masked(setting: Setting, around: Surroundings) -> Value:

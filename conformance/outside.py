@@ -44,7 +44,7 @@ def compare_server(cases: Sequence[Case], base_url: str, key: str, upstream: int
     wrong = trio.run(partial(_all, cases, base_url, key, upstream))
     for case in cases:
         for text in wrong.get(case.id, ()):
-            print(f"{case.id:<40} {text}")
+            print(f"{case.id:<40} {_short(text)}")
     print()
     total, failed = Counter(case.client for case in cases), Counter(case.client for case in cases if case.id in wrong)
     width = max(map(len, total), default=6)
@@ -52,7 +52,30 @@ def compare_server(cases: Sequence[Case], base_url: str, key: str, upstream: int
     for client, count in total.items():
         print(f"{client:<{width}}  {count:>5}  {failed[client]:>6}")
     print(f"{'all':<{width}}  {len(cases):>5}  {len(wrong):>6}")
+    print("\nfirst thing that is wrong, in how many cases")
+    for kind, count in Counter(_kind(texts[0]) for texts in wrong.values()).most_common():
+        print(f"{count:>5}  {kind}")
     return 1 if wrong else 0
+
+
+def _kind(text: str) -> str:
+    """What is wrong, without what was said."""
+    expected, _, got = text.partition(", got ")
+    word = expected.split(" ")[0]
+    if word == "arguments" and got.startswith("arguments"):
+        same = _value(expected) == _value(got)
+        return "tool arguments are spaced in another way" if same else "tool arguments are changed"
+    if word in ("content:", "reasoning_content:", "call", "arguments", "finish:", "unexpected"):
+        return f"{word.rstrip(':')} is {'lost' if got == 'nothing' else 'changed'}"
+    return text
+
+
+def _value(row: str) -> object:
+    """The arguments of a row; the row itself, if they are cut."""
+    try:
+        return json.loads(json.loads(row.partition(": ")[2]))
+    except ValueError:
+        return row
 
 
 async def _all(cases: Sequence[Case], base_url: str, key: str, upstream: int) -> dict[str, list[str]]:
@@ -120,9 +143,9 @@ def _differences(case: Case, old: Exchange, new: Exchange) -> list[str]:
     for row in lost:
         word = row.split(" ")[0]
         instead = next((other for other in extra if other.split(" ")[0] == word), "nothing")
-        found_texts.append(f"{_short(row)}, got {_short(instead)}")
+        found_texts.append(f"{row}, got {instead}")
     if not lost:
-        found_texts += [f"unexpected {_short(row)}" for row in extra]
+        found_texts += [f"unexpected {row}" for row in extra]
     return found_texts
 
 
@@ -148,7 +171,7 @@ def _canonical(row: str, *, values: bool) -> str:
 
 
 def _short(row: str) -> str:
-    return row if len(row) < 90 else row[:87] + "…"
+    return row if len(row) < 160 else row[:157] + "…"
 
 
 def _left(case: Case, log: list[Block]) -> bool:

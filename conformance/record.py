@@ -21,8 +21,9 @@ from typing import Any, Final
 
 import trio
 
+from conformance.blocks import CLOSED
 from conformance.case import Case, Recording
-from conformance.clients import Client, clients, environments
+from conformance.clients import Client, clients, environments, place
 from conformance.provider import Provider, scripted
 from conformance.scenarios import SCENARIOS
 from conformance.strip import stripped
@@ -72,6 +73,8 @@ async def served(upstream: int, *, demo: bool = False) -> AsyncIterator[int]:
             run = partial(trio.run_process, command, env=environ, check=False, stdout=PIPE, stderr=DEVNULL)
             process = await nursery.start(run)
             line = bytes(await process.stdout.receive_some(4096)).decode()
+            if "http://" not in line:
+                raise RuntimeError("piproxy did not start")
             yield int(line.partition("http://")[2].partition("/")[0].rpartition(":")[2])
             nursery.cancel_scope.cancel()
 
@@ -80,7 +83,7 @@ async def drive(client: Driver, scenario: str, model: str, *, server: int, liste
     """One client through one scenario; ``server`` is a port, ``listener`` where the server finds its providers."""
     clock = Clock()
     provider = Provider(scripted(SCENARIOS[scenario].answers), clock)
-    tap = Tap(server, clock)
+    tap = Tap(server, clock, Path(client.home) / "began")
     started = False
 
     async def connected(stream: trio.SocketStream) -> None:
@@ -99,10 +102,14 @@ async def drive(client: Driver, scenario: str, model: str, *, server: int, liste
         await trio.sleep(0.3)  # closes of connections are on their way
         nursery.cancel_scope.cancel()
     recording = Recording(
-        *(stripped(log, [KEY, "upstream-key", client.home]) for log in (tap.sent, provider.log, tap.got))
+        *(stripped(log, [KEY, "upstream-key", client.home, str(place())]) for log in (tap.sent, provider.log, tap.got))
     )
     wanted = SCENARIOS[scenario].sees
     wrong = [f"{key}: {seen.get(key)!r}, not {value!r}" for key, value in wanted.items() if not _same(seen, key, value)]
+    if wanted.get("left") and not any(block.word == CLOSED for block in provider.log):
+        wrong.append("piproxy did not leave its provider when the client left")
+    if not tap.sent:
+        wrong.append("the client asked nothing")
     if wrong and "error" in seen and "error" not in wanted:
         wrong.append(f"error: {str(seen['error'])[:1000]}")
     return Outcome(seen, wrong, recording)
@@ -167,7 +174,7 @@ def _same(seen: dict[str, Any], key: str, value: Any) -> bool:
     if key not in seen:
         return bool(seen) and key in ("reasoning", "finish") and not seen.get("failed")
     if key == "error":
-        return value in str(seen[key])
+        return _words(value) in _words(str(seen[key]))
     if key == "text" and seen.get("inside"):  # a program prints more than the answer, and its white space is its own
         return _words(value) in _words(seen[key])
     return bool(seen[key] == value)

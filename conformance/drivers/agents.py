@@ -18,8 +18,8 @@ HOME = Path(os.environ["HOME"])
 PROJECT = HOME / "project"
 NOTE = "The weather in Zürich: 21 °C and sunny.\n"
 ASKED = {"agent": "Read note.txt and tell me the weather.", "image": "What is in this image?"}
-ABORT_AFTER = 15
-"""Seconds from the start; the scripted answer takes twenty once it has begun."""
+BEGAN = HOME / "began"
+"""Made by the recorder when the answer that will be broken off has begun."""
 
 Command = tuple[list[str], dict[str, str]]
 
@@ -145,6 +145,7 @@ def asked(task: Task) -> str:
 
 def play(task: Task) -> dict[str, Any]:
     PROJECT.mkdir(exist_ok=True)
+    BEGAN.unlink(missing_ok=True)
     (PROJECT / "note.txt").write_text(NOTE)
     (PROJECT / "dot.png").write_bytes(base64.b64decode(PNG))
     command, extra = PROGRAMS[task.mode](task)
@@ -152,7 +153,10 @@ def play(task: Task) -> dict[str, Any]:
     environ = {**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "CI": "1", **extra}
     process = subprocess.Popen(command, env=environ, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1)
     if task.scenario == "abort":
-        time.sleep(ABORT_AFTER)
+        until = time.monotonic() + 80
+        while not BEGAN.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.3)
         process.send_signal(signal.SIGINT if task.mode in ("aider", "pi") else signal.SIGTERM)
         time.sleep(1)
         process.kill()

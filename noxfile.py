@@ -78,6 +78,13 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def smoke(session: nox.Session) -> None:
+    """The living clients, installed from their registries and driven through every scenario; takes long."""
+    session.install("-e", EXTRAS, *_group("test"))
+    session.run("python", "-m", "conformance.smoke", *session.posargs)
+
+
+@nox.session
 def real_pi(session: nox.Session) -> None:
     """pi's published packages, installed from npm, and piproxy together on one auth.json."""
     session.install(EXTRAS, *_group("test"))

@@ -14,14 +14,16 @@ ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 EXTRAS = ".[aws,vertex]"
-WITH_PI = [path for path in ("conformance/real_pi", "conformance/pi_session") if (ROOT / path).is_dir()]
-"""Tests that install pi's published packages from npm."""
+WITH_PI = [
+    path for path in ("conformance/real_pi", "conformance/pi_session", "conformance/sdks") if (ROOT / path).is_dir()
+]
+"""Tests that install published packages from npm."""
 
 nox.needs_version = ">=2025.2.9"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 nox.options.stop_on_first_error = False
-nox.options.sessions = ["lint", "typing", "tests", "conformance", "wheel", "floors"]
+nox.options.sessions = ["lint", "typing", "tests", "conformance", "sdks", "wheel", "floors"]
 
 
 def _reveal_pyenv() -> None:
@@ -82,6 +84,16 @@ def smoke(session: nox.Session) -> None:
     """The living clients, installed from their registries and driven through every scenario; takes long."""
     session.install("-e", EXTRAS, *_group("test"))
     session.run("python", "-m", "conformance.smoke", *session.posargs)
+
+
+@nox.session
+def sdks(session: nox.Session) -> None:
+    """openai-node and the Vercel AI SDK, installed from npm, against every room; nothing to do without npm."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        session.skip("npm and node are not there")
+    session.install(EXTRAS, *_group("test"))
+    session.env["PIPROXY_SDKS_DIR"] = str(Path(session.virtualenv.location).parent / "sdks-npm")
+    session.run("python", "-m", "pytest", "conformance/sdks", *session.posargs)
 
 
 @nox.session

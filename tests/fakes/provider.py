@@ -80,14 +80,15 @@ class Provider:
             await self.before()
         ours, theirs = memory_stream_pair()
         self.opened += 1
-        self.nursery.start_soon(self._serve, theirs)
+        self.nursery.start_soon(self.serve, theirs)
         return ours
 
     @property
     def open(self) -> int:
         return self.opened - len(self.closed_at)
 
-    async def _serve(self, stream: trio.StapledStream[Any, Any]) -> None:
+    async def serve(self, stream: Any) -> None:
+        """One connection, until either side is done."""
         http = h11.Connection(h11.SERVER)
         arrived, incoming = trio.open_memory_channel[bytes](1000)
         async with trio.open_nursery() as nursery:

@@ -348,7 +348,7 @@ async def test_the_certificate_is_checked_by_name(tmp_path: Path, monkeypatch: p
         async def dial(host: str, port: int) -> trio.abc.Stream:
             ours, theirs = memory_stream_pair()
             nursery.start_soon(
-                provider._serve, trio.SSLStream(theirs, context, server_side=True, https_compatible=True)
+                provider.serve, trio.SSLStream(theirs, context, server_side=True, https_compatible=True)
             )
             return ours
 

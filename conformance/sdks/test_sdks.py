@@ -156,8 +156,8 @@ EXPECTED: dict[str, Any] = {
 }
 ERRORS = {"refused": 400, "locked": 502, "cut": None}
 REQUESTS = {"text": 2, "overloaded": 4, "refused": 2, "locked": 4, "cut": 2, "runner": 4}
-"""At the provider, of both SDKs together: only overload is asked again. The AI SDK knows no ``x-should-retry`` and takes
-every 502 for a passing one, so it asks three times where openai-node asks once."""
+"""At the provider, of both SDKs together: only overload is asked again. The AI SDK knows no ``x-should-retry`` and
+takes every 502 for a passing one, so it asks three times where openai-node asks once."""
 
 
 @pytest.mark.parametrize("api", list(WIRES))

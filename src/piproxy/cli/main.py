@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "models": "piproxy.cli.models:models",
     "config": "piproxy.cli.config:config",
     "doctor": "piproxy.cli.doctor:doctor",
+    "connect": "piproxy.cli.connect.command:connect",
     "pi": "piproxy.cli.pi:pi",
     "status": "piproxy.cli.status:status",
     "stop": "piproxy.cli.stop:stop",

@@ -1,0 +1,1 @@
+"""``piproxy connect``: other programs' settings, printed or written."""

@@ -1,0 +1,72 @@
+"""What a client is to be told, and the files of other programs."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from piproxy.errors import ConfigError
+from piproxy.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The proxy that a client shall use."""
+
+    url: str
+    """With ``/v1``."""
+    token: str
+    """What to send as the key: the proxy's token, a mask of it, or a word where none is wanted."""
+    model: str
+    """Public id."""
+    models: tuple[tuple[str, Model], ...]
+    """Public id and model, all that are exposed."""
+    provider_name: str = "Pi Proxy"
+    """Zed's name for it."""
+    wants_token: bool = False
+
+
+def read(path: Path) -> str:
+    """The file's text, nothing where there is none. Raises :class:`~piproxy.errors.ConfigError`."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def write(path: Path, text: str) -> Path | None:
+    """Write by a temporary file and a rename; gives where the earlier content is now, if there was any.
+
+    Links are followed, the mode stays; a new file is for its owner alone, as it may hold the token.
+    """
+    target = path.resolve()
+    backup = target.with_name(f"{target.name}.piproxy-backup")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        there = target.exists()
+        mode = stat.S_IMODE(target.stat().st_mode) if there else 0o600
+        if there:
+            _put(backup, target.read_bytes(), mode)
+        _put(target, text.encode(), mode)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    return backup if there else None
+
+
+def _put(path: Path, content: bytes, mode: int) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise

@@ -1,0 +1,167 @@
+"""``piproxy connect``: what is printed works, what is written leaves the rest alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from fakes.command import Home
+
+from piproxy.cli.connect.clients import CLIENTS
+from piproxy.cli.connect.flat import set_env, set_list, set_yaml
+from piproxy.cli.connect.jsonc import loads
+from piproxy.errors import ConfigError
+
+GREETING = "Hello from piproxy. You said: Hi!"
+
+
+@pytest.fixture
+def demo(home: Home) -> Home:
+    """A home in which only the demo provider has models."""
+    home.environ["PI_PROXY_DEMO"] = "true"
+    return home
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_client_is_told_where_and_what(demo: Home, client: str) -> None:
+    """The settings name the address, a model and a key; the token is only shown when asked for."""
+    demo.environ |= {"PI_PROXY_AUTH_TOKEN": "hunter2", "PI_PROXY_PORT": "5005"}
+    done = demo.piproxy("connect", client, "--model", "echo")
+    assert done.returncode == 0, done.stderr
+    assert "http://127.0.0.1:5005/v1" in done.stdout
+    assert client == "open-webui" or "echo" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+    assert (
+        "hunter2"
+        in demo.piproxy("connect", client, "--reveal").stdout + demo.piproxy("connect", client, "--reveal").stderr
+    )
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_writing_twice_is_writing_once(demo: Home, client: str) -> None:
+    """A new file is for its owner alone; the second time nothing changes, and what it was is kept."""
+    path = demo.path / "settings"
+    said = demo.piproxy("connect", client, "--write", "--file", str(path))
+    assert said.stdout == f"wrote {path}\n"
+    first = path.read_text()
+    assert "http://127.0.0.1:4141/v1" in first
+    assert os.name != "posix" or path.stat().st_mode & 0o777 == 0o600
+    assert "what it was" in demo.piproxy("connect", client, "--write", "--file", str(path)).stdout
+    assert path.read_text() == first == path.with_name("settings.piproxy-backup").read_text()
+
+
+def test_the_address_is_that_of_the_running_proxy(demo: Home) -> None:
+    """A proxy on another port is found, and the printed curl command gets an answer from it."""
+    curl = shutil.which("curl")
+    assert curl
+    with demo.serving():
+        script = demo.piproxy("connect", "curl", "--model", "echo").stdout
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["choices"][0]["message"]["content"] == GREETING
+
+
+def test_the_python_program_runs(demo: Home) -> None:
+    """The printed program asks the proxy through the OpenAI SDK."""
+    with demo.serving("--auth-token", "hunter2"):
+        demo.environ["PI_PROXY_AUTH_TOKEN"] = "hunter2"
+        program = demo.piproxy("connect", "openai-python", "--model", "echo", "--reveal").stdout
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == f"{GREETING}\n", done.stderr
+
+
+def test_usual_places(demo: Home) -> None:
+    """Files are where the clients look for them."""
+    for client, path in (
+        ("aider", ".aider.conf.yml"),
+        ("continue", ".continue/config.yaml"),
+        ("zed", ".config/zed/settings.json"),
+        ("opencode", ".config/opencode/opencode.json"),
+        ("openai-python", ".env"),
+    ):
+        assert demo.piproxy("connect", client, "--write").stdout == f"wrote {demo.path / path}\n"
+    found = json.loads((demo.path / ".config/opencode/opencode.json").read_text())
+    assert found["provider"]["piproxy"]["models"]["echo"]["tool_call"] is True
+
+
+def test_zed_is_kept_in_step(demo: Home) -> None:
+    """Comments stay; the list follows the exposed models; nothing is written when nothing changed."""
+    path = demo.path / ".config" / "zed" / "settings.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{\n  // mine\n  "theme": "One",\n}\n')
+    first = demo.piproxy("connect", "zed", "--sync").stdout
+    assert "added: echo," in first
+    text = path.read_text()
+    assert text.startswith('{\n  // mine\n  "theme": "One",\n  "language_models": {')
+    listed = loads(text)["language_models"]["openai_compatible"]["Pi Proxy"]["available_models"]
+    assert listed[0]["name"] == "echo"
+    assert set(listed[0]["capabilities"]) == {
+        "tools", "images", "parallel_tool_calls", "prompt_cache_key", "chat_completions"
+    }  # fmt: skip
+    before = path.stat().st_mtime_ns
+    assert "up to date" in demo.piproxy("connect", "zed", "--sync").stdout
+    assert path.stat().st_mtime_ns == before
+    demo.environ |= {"PI_PROXY_MODEL_EXPOSURE_MODE": "custom", "PI_PROXY_CUSTOM_MODELS": "demo/echo"}
+    assert "removed: " in demo.piproxy("connect", "zed", "--sync").stdout
+    assert "up to date, 1 models" in demo.piproxy("connect", "zed", "--sync").stdout
+
+
+def test_zed_follows_by_itself_only_when_told(demo: Home) -> None:
+    """``--auto``, which pi calls when it starts, does nothing unless the settings say so."""
+    assert demo.piproxy("connect", "zed", "--auto").stdout == ""
+    demo.write("proxy-config.json", {"zed": {"providerName": "Mine", "autoSync": True}})
+    assert "added: echo," in demo.piproxy("connect", "zed", "--auto").stdout
+    assert '"Mine": {' in (demo.path / ".config" / "zed" / "settings.json").read_text()
+
+
+def test_what_cannot_be_done_is_said(demo: Home) -> None:
+    """A broken file is not touched, an unknown model and an empty list are named, and sync is Zed's."""
+    broken = demo.path / "settings.json"
+    broken.write_text('{"a": 1,\n b}')
+    done = demo.piproxy("connect", "zed", "--write", "--file", str(broken))
+    assert (done.returncode, done.stderr) == (2, f"piproxy: {broken}: line 2 is not JSON\n")
+    assert broken.read_text() == '{"a": 1,\n b}'
+    assert demo.piproxy("connect", "aider", "--sync").returncode == 2
+    done = demo.piproxy("connect", "curl", "--model", "nothing")
+    assert (done.returncode, done.stderr) == (2, "piproxy: nothing: no such model; piproxy models lists them.\n")
+    demo.environ["PI_PROXY_DEMO"] = "false"
+    done = demo.piproxy("connect", "curl")
+    assert (done.returncode, "no provider has a usable credential" in done.stderr) == (2, True)
+
+
+def test_env_lines() -> None:
+    """A variable is replaced in its place, exported or not; new ones follow."""
+    text = "A=1\nexport OPENAI_API_KEY=old\nB=2"
+    assert set_env(text, {"OPENAI_API_KEY": "new", "C": "3"}) == 'A=1\nOPENAI_API_KEY="new"\nB=2\nC="3"\n'
+
+
+def test_yaml_lines() -> None:
+    """A key at the top level is replaced; comments and nested keys of that name stay."""
+    text = "# model: x\nmodel: gpt\nother:\n  model: y\n"
+    assert set_yaml(text, {"model": "a"}) == '# model: x\nmodel: "a"\nother:\n  model: y\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "models:\n  BEGIN\n  - new\n  END\n"),
+        ("name: x\nmodels: []\n", "name: x\nmodels:\n  BEGIN\n  - new\n  END\n"),
+        ("models:\n- name: old\nx: 1\n", "models:\nBEGIN\n- new\nEND\n- name: old\nx: 1\n"),
+        ("models: # mine\n    - name: old\n", "models: # mine\n    BEGIN\n    - new\n    END\n    - name: old\n"),
+    ],
+)
+def test_yaml_lists(before: str, after: str) -> None:
+    """Our members stand in a marked block, indented as the others; a second time the block is replaced."""
+    once = set_list(before, "models", "- new")
+    marked = once.replace("# piproxy: these lines are written by `piproxy connect`", "BEGIN")
+    assert marked.replace("# piproxy: end", "END") == after
+    assert set_list(once, "models", "- new") == once
+
+
+def test_a_list_in_one_line_is_left_alone() -> None:
+    """What would need a YAML parser is refused with the next step."""
+    with pytest.raises(ConfigError, match="lines of their own"):
+        set_list("models: [{name: x}]\n", "models", "- new")

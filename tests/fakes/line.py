@@ -130,6 +130,12 @@ class Peer:
             self.down.tell()
             self.scope.cancel()
 
+    async def asked(self) -> bool:
+        """Wait for the first byte of a request; ``False`` when the gateway closes instead."""
+        while not self.up.readable:
+            await self.up.news()
+        return bool(self.up.bytes)
+
     async def head(self) -> bytes:
         """The head of a request, up to its blank line; ``b""`` when the gateway closes instead."""
         while (end := self.up.bytes.find(b"\r\n\r\n")) < 0:

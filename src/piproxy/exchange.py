@@ -168,7 +168,8 @@ class _Progress:
     sent_at: float = 0.0
 
 
-Deliver = Callable[[Sequence[Event]], Awaitable[None]]
+Deliver = Callable[[Sequence[Event]], Awaitable[None] | None]
+"""Takes events; what it returns, if anything, is the waiting for a client that is not ready for them."""
 
 
 class Exchange:
@@ -207,7 +208,7 @@ class Exchange:
         """The answer in one piece. Raises :class:`PiproxyError`; cancelled when the client leaves."""
         body: list[bytes] = []
 
-        async def deliver(events: Sequence[Event]) -> None:
+        def deliver(events: Sequence[Event]) -> None:
             body.append(fold.feed(events))
 
         try:
@@ -240,11 +241,19 @@ class Exchange:
                 progress.began = True
                 task_status.started(Head(call.record.dropped))
 
-        async def deliver(events: Sequence[Event]) -> None:
+        async def wait_for_client(frames: bytes) -> None:
+            await out.send(frames)
+            progress.sent_at = trio.current_time()
+
+        def deliver(events: Sequence[Event]) -> Awaitable[None] | None:
             begin()
             if frames := encoder.feed(events):
-                await out.send(frames)
+                try:
+                    out.send_nowait(frames)
+                except trio.WouldBlock:
+                    return wait_for_client(frames)
                 progress.sent_at = trio.current_time()
+            return None
 
         async with out:
             try:
@@ -361,8 +370,9 @@ class Exchange:
             if events:
                 if record.first_event is None:
                     record.first_event = trio.current_time() - began
-                deadline.client()
-                await deliver(events)
+                if (waiting := deliver(events)) is not None:
+                    deadline.client()
+                    await waiting
                 if isinstance(events[-1], Finish):
                     return
             if failure is not None:
@@ -395,7 +405,7 @@ class _Deadline:
         self._running = running
         self._end = trio.current_time() + limits.total
         self._scope = trio.CancelScope(deadline=self._end)
-        self._why = ""
+        self._why = "", 0.0
         self._error: PiproxyError | None = None
         self._finished = False
 
@@ -410,7 +420,8 @@ class _Deadline:
         self._running.discard(self)
         swallowed = bool(self._scope.__exit__(kind, exc, trace))
         if self._scope.cancelled_caught:
-            raise self._error or UpstreamTimeout(self._why)
+            why, seconds = self._why
+            raise self._error or UpstreamTimeout(why.format(f"{seconds:g}"))
         return swallowed
 
     def fail(self, error: PiproxyError) -> None:
@@ -448,7 +459,7 @@ class _Deadline:
         deadline = trio.current_time() + seconds
         if deadline >= self._end:
             deadline, seconds, why = self._end, self._limits.total, "The answer took longer than {} s."
-        self._why = why.format(f"{seconds:g}")
+        self._why = why, seconds
         self._scope.deadline = deadline
 
 

@@ -94,8 +94,10 @@ class ChunkedReader:
                 end = min(at + self._left, size)
                 out.append(data[at:end])
                 self._left -= end - at
-                self._after_data = not self._left
                 at = end
+                if not self._left:
+                    self._after_data = not data.startswith(b"\r\n", at)
+                    at += 0 if self._after_data else 2
                 continue
             line_end = data.find(b"\n", at, at + _MAX_LINE)
             if line_end < 0:

@@ -7,8 +7,7 @@ only collected, so that a frame that arrives byte by byte costs no more than one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from piproxy.errors import UpstreamBroken
 
@@ -20,8 +19,7 @@ MAX_STRAYS: Final = 256 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One event: ``data`` lines joined by LF, and the ``event`` name if there was one."""
 
     data: str
@@ -55,6 +53,8 @@ class SSEReader:
                 data = data[1:]
                 if not data:
                     return []
+        if self._is_one(data):
+            return [Frame(data[6:-2].decode("utf-8", "replace"))]
         self._size += len(data)
         if b"\n" not in data and b"\r" not in data:
             self._rest.append(data)
@@ -83,6 +83,17 @@ class SSEReader:
             self._rest = []
         self._line(b"", frames)
         return frames
+
+    def _is_one(self, data: bytes) -> bool:
+        """One whole frame, nothing before and nothing after it: what nearly every read of a slow stream is."""
+        return (
+            data.startswith(b"data: ")
+            and data.endswith(b"\n\n")
+            and 8 < len(data) <= self._max
+            and data.find(b"\n") == len(data) - 2
+            and b"\r" not in data
+            and not (self._first or self._rest or self._data or self._event)
+        )
 
     def _check(self) -> None:
         if self._size > self._max:

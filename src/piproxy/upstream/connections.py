@@ -24,8 +24,8 @@ import trio
 
 from piproxy.errors import GatewayError, UpstreamBroken, UpstreamUnreachable
 from piproxy.framing.httpbody import BodyReader, ChunkedReader, EndReader, LengthReader
+from piproxy.upstream.sockets import READ_SIZE, TcpStream
 
-READ_SIZE: Final = 65536
 MAX_HEAD: Final = 256 * 1024
 MAX_IDLE: Final = 100
 """Idle connections kept per origin."""
@@ -264,9 +264,10 @@ def connector(context: Callable[[], ssl.SSLContext], dial: Dial = trio.open_tcp_
 
     async def connect(origin: Origin) -> trio.abc.Stream:
         try:
-            tcp = await dial(origin.host, origin.port)
+            opened = await dial(origin.host, origin.port)
         except OSError as exc:
             raise _unconnected(origin, exc) from exc
+        tcp = TcpStream(opened) if isinstance(opened, trio.SocketStream) else opened
         if origin.scheme != "https":
             return tcp
         tls = trio.SSLStream(tcp, context(), server_hostname=origin.host, https_compatible=True)

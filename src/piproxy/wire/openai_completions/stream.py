@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from piproxy import jsontext
-from piproxy.errors import ProviderError, UpstreamBroken
-from piproxy.events import Event
+from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
+from piproxy.events import Event, TextDelta
 from piproxy.framing.sse import MAX_FRAME, Frame, SSEReader
 from piproxy.jsontext import Json
 from piproxy.providererror import complaint, provider_error
 from piproxy.redact import redact
 from piproxy.wire.openai_completions.answer import Answer
 from piproxy.wire.openai_completions.request import Notes
-from piproxy.wire.room import StreamParser, WireRequest, keeping
+from piproxy.wire.room import StreamParser, WireRequest
 
 _DOCUMENT: Final = frozenset(b'{["<')
 
@@ -83,22 +83,24 @@ class CompletionsParser:
         for frame in frames:
             if self._over:
                 return
-            yield from self._frame(frame)
+            data = frame.data.strip()
+            if data.startswith("[DONE]"):
+                yield from self._done()
+            elif data:
+                chunk = self._chunk(frame, data)
+                text = self._answer.text_of(chunk)
+                if text is not None:
+                    yield TextDelta(text)
+                else:
+                    yield from self._answer.read(chunk)
 
-    def _frame(self, frame: Frame) -> Iterator[Event]:
-        data = frame.data.strip()
-        if not data:
-            return
-        if data.startswith("[DONE]"):
-            yield from self._done()
-            return
+    def _chunk(self, frame: Frame, data: str) -> Json:
         if frame.event == "error":
             raise provider_error(None, complaint(data.encode("utf-8", "replace")))
         try:
-            chunk = jsontext.parse(data)
+            return jsontext.parse(data)
         except (ValueError, RecursionError):
             raise UpstreamBroken(f"The provider sent a frame that is not JSON: {redact(data[:200])}") from None
-        yield from self._answer.read(chunk)
 
     def _done(self) -> Iterator[Event]:
         """The upstream says that it said everything; a reason that it left out can be inferred."""
@@ -115,8 +117,7 @@ class CompletionsParser:
         """The connection ended without ``[DONE]``."""
         tail = self._sse.end()
         try:
-            for frame in tail:
-                yield from self._frame(frame)
+            yield from self._frames(tail)
         except UpstreamBroken:
             if not self._answer.finished:
                 raise
@@ -155,7 +156,10 @@ class CompletionsParser:
 def _taken(events: Iterator[Event]) -> Sequence[Event]:
     """All events; an error takes those before it along."""
     taken: list[Event] = []
-    with keeping(taken):
+    try:
         for event in events:
             taken.append(event)  # noqa: PERF402 - a comprehension would lose them
+    except UpstreamError as error:  # as `keeping` does, without a context manager for every piece of a stream
+        error.events = (*taken, *error.events)
+        raise
     return taken

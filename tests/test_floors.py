@@ -50,6 +50,7 @@ DEADLINES: Final = {
     "server.http2": "the watchdog for a client that stopped reading one of its streams",
     "server.serving": "how long running answers may go on after a stop signal",
     "server.sockets": "the watchdog for a client that stopped reading",
+    "server.supervisor": "the pause before a worker that crashed is started again",
     "server.tcp": "a client that does not finish its TLS handshake",
     "upstream.oauth.refresh": "a refresh outlives the request that needed it",
     "upstream.tokens": "as a refresh",

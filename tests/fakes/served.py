@@ -76,6 +76,8 @@ class Served:
     provider: TcpProvider
     port: int
     nursery: trio.Nursery
+    where: list[str]
+    """The addresses, as the server shows them."""
 
     async def post(self, body: Any) -> trio.SocketStream:
         """Send a chat request; the connection is the caller's."""
@@ -96,6 +98,6 @@ async def served(directory: Path, script: Script, **flags: Flag) -> AsyncIterato
         models = {"baseUrl": address, "api": "openai-completions", "apiKey": "k", "models": [{"id": "m"}]}
         (directory / "models.json").write_text(json.dumps({"providers": {"tcp": models}}))
         environ = {"PI_CODING_AGENT_DIR": str(directory)}
-        where = await nursery.start(lifecycle.main, {"port": 0, "catalog": "snapshot", **flags}, environ)
-        yield Served(provider, int(where[0].rpartition(":")[2]), nursery)
+        where: list[str] = await nursery.start(lifecycle.main, {"port": 0, "catalog": "snapshot", **flags}, environ)
+        yield Served(provider, int(where[0].rpartition(":")[2]), nursery, where)
         nursery.cancel_scope.cancel()

@@ -26,19 +26,25 @@ class Tls:
 
     def client(self, *protocols: str) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self.cafile))
-        context.set_alpn_protocols(list(protocols))
+        if protocols:
+            context.set_alpn_protocols(list(protocols))
         return context
 
 
 @cache
-def _authority() -> tuple[trustme.CA, trustme.LeafCert]:
-    authority = trustme.CA()
-    return authority, authority.issue_cert("localhost", "127.0.0.1")
+def _authority() -> trustme.CA:
+    return trustme.CA()
 
 
-def write_tls(directory: Path) -> Tls:
+@cache
+def _leaf() -> trustme.LeafCert:
+    return _authority().issue_cert("localhost", "127.0.0.1")
+
+
+def write_tls(directory: Path, *, renew: bool = False) -> Tls:
     """Files as a user would have them."""
-    authority, leaf = _authority()
+    authority = _authority()
+    leaf = authority.issue_cert("localhost", "127.0.0.1") if renew else _leaf()
     tls = Tls(directory / "cert.pem", directory / "key.pem", directory / "ca.pem")
     leaf.cert_chain_pems[0].write_to_path(tls.certfile)
     leaf.private_key_pem.write_to_path(tls.keyfile)

@@ -65,7 +65,7 @@ class Engine:
         """Use these settings from now on; what is bound to sockets stays until the next start."""
         self.settings = settings
         self.guards = Guards(
-            loopback=is_loopback(settings.host),
+            loopback=all(is_loopback(address.host) for address in settings.addresses),
             token=settings.auth_token,
             hosts=frozenset(host.lower() for host in settings.allowed_hosts),
             origins=frozenset(settings.allowed_origins),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
+import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -22,12 +22,16 @@ from piproxy.pi.directory import agent_directory
 from piproxy.pi.registry import Registry
 from piproxy.server.app import create_app
 from piproxy.server.engine import Engine
+from piproxy.server.listening import listening, shown
 from piproxy.server.live import LiveSettings
 from piproxy.server.log import Log
 from piproxy.server.runfile import remove_run_file, write_run_file
 from piproxy.server.serving import Server, protocol_config
 from piproxy.server.sockets import ClientListener
-from piproxy.settings import Settings
+from piproxy.server.supervisor import Supervisor, Worker, start_worker
+from piproxy.server.tls import Certificate, certificate, server_context
+from piproxy.server.tls import load as load_certificate
+from piproxy.settings import Settings, load
 from piproxy.settings.load import Flag
 from piproxy.upstream.demo import WithDemo
 from piproxy.upstream.http import Http
@@ -48,8 +52,17 @@ def serve(flags: Mapping[str, Flag] | None = None, environ: Mapping[str, str] | 
     ``flags`` are by field name of :class:`~piproxy.settings.Settings`. Raises
     :class:`~piproxy.errors.ConfigError` when a start makes no sense: the message says what to do.
     """
+    flags, environ = dict(flags or {}), dict(os.environ if environ is None else environ)
+    settings = load(environ, agent_directory(environ, Path.home()).proxy_config, flags).settings
+    if settings.workers > 1:
+        return run(partial(with_workers, settings, flags, environ))
+    return run(partial(main, flags, environ))
+
+
+def run(serving: Callable[[], Awaitable[int]]) -> int:
+    """In a trio run of its own. Raises :class:`~piproxy.errors.ConfigError` as it is."""
     try:
-        return trio.run(partial(main, dict(flags or {}), dict(os.environ if environ is None else environ)))
+        return trio.run(serving)
     except BaseExceptionGroup as group:
         # Nurseries wrap what is raised in them; a start that makes no sense is one error.
         found = group.subgroup(ConfigError)
@@ -63,48 +76,71 @@ def serve(flags: Mapping[str, Flag] | None = None, environ: Mapping[str, str] | 
 async def main(
     flags: Mapping[str, Flag],
     environ: Mapping[str, str],
+    worker: Worker | None = None,
     *,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> int:
-    """Serve in this trio run; ``started(addresses)`` when clients can connect."""
-    with trio.open_signal_receiver(*_SIGNALS) as signals:
+    """Serve in this trio run, alone or as one of several; ``started(addresses)`` when clients can connect."""
+    directory = agent_directory(environ, Path.home())
+    with trio.open_signal_receiver(*_SIGNALS) as signals, ExitStack() as stack:
         async with engine_for(flags, environ) as engine:
+            settings = engine.settings
             exposure = await engine.exposure()
-            listeners = await listen(engine.settings)
-            addresses = [address(listener) for listener in listeners]
+            secure = certificate(settings, directory.root)
+            tls = None if secure is None else server_context(secure.certfile, secure.keyfile)
+            sockets = stack.enter_context(listening(settings)) if worker is None else worker.sockets
+            addresses = [shown(sock, tls is not None) for sock in sockets]
             server = Server(
                 create_app(engine),
-                listeners,
-                config=protocol_config(idle_connection=engine.settings.idle_connection_sec),
+                [ClientListener(trio.socket.from_stdlib_socket(sock), stall=_stall(settings)) for sock in sockets],
+                config=protocol_config(idle_connection=settings.idle_connection_sec),
                 drain=lambda: engine.settings.drain_sec,
                 cut=lambda: engine.exchange.end_all(ShuttingDown("piproxy is stopping; ask again in a moment.")),
                 failed=engine.log.bug,
-                stall=stall(engine.settings),
+                stall=_stall(settings),
+                tls=tls,
             )
-            with _noted(agent_directory(environ, Path.home()).proxy_pid, addresses):
-                _greet(engine, exposure, addresses)
-                async with trio.open_nursery() as nursery:
-                    await nursery.start(server.run)
-                    task_status.started(addresses)
-                    if flags.get(STOP_WITH_STDIN):
-                        nursery.start_soon(_stop_with_stdin)
-                    code = 0
-                    async for number in signals:
-                        if number == getattr(signal, "SIGHUP", None):
-                            _reload(engine)
-                        elif server.stopping:
-                            server.kill()
-                            code = 128 + number
-                            break
-                        else:
-                            engine.log.event("stopping", signal=signal.Signals(number).name)
-                            server.stop()
-                            nursery.start_soon(_leave_when_done, server, nursery.cancel_scope)
-                    return code
+            if worker is None:
+                stack.enter_context(_noted(directory.proxy_pid, addresses))
+            if worker is None or worker.first:
+                _greet(engine, exposure, addresses, secure)
+            async with trio.open_nursery() as nursery:
+                await nursery.start(server.run)
+                task_status.started(addresses)
+                if flags.get(STOP_WITH_STDIN):
+                    nursery.start_soon(_stop_with_stdin)
+                async for number in signals:
+                    if number == getattr(signal, "SIGHUP", None):
+                        _reload(engine, secure, tls)
+                    elif server.stopping:
+                        server.kill()
+                        nursery.cancel_scope.cancel()
+                        return 128 + number
+                    else:
+                        engine.log.event("stopping", signal=signal.Signals(number).name)
+                        server.stop()
+                        nursery.start_soon(_leave_when_done, server, nursery.cancel_scope)
     return 0
 
 
-def _greet(engine: Engine, exposure: Exposure, addresses: Sequence[str]) -> None:
+async def with_workers(settings: Settings, flags: Mapping[str, Flag], environ: Mapping[str, str]) -> int:
+    """Serve in several processes that share the sockets; this one only looks after them."""
+    directory = agent_directory(environ, Path.home())
+    log = Log(settings.log_format)
+    secure = certificate(settings, directory.root)  # made once, before the workers look for it
+    own = {name: value for name, value in flags.items() if name != STOP_WITH_STDIN}
+    with trio.open_signal_receiver(*_SIGNALS) as signals, listening(settings) as sockets, ExitStack() as stack:
+        stack.enter_context(_noted(directory.proxy_pid, [shown(sock, secure is not None) for sock in sockets]))
+        async with trio.open_nursery() as nursery:
+            if flags.get(STOP_WITH_STDIN):
+                nursery.start_soon(_stop_with_stdin)
+            start = partial(start_worker, sockets, own, environ)
+            code = await Supervisor(start, log.event).run(settings.workers, signals)
+            nursery.cancel_scope.cancel()
+    return code
+
+
+def _greet(engine: Engine, exposure: Exposure, addresses: Sequence[str], secure: Certificate | None) -> None:
     for warning in engine.warnings:
         engine.log.event("warning", what=warning)
     count = len(exposure.models)
@@ -112,6 +148,8 @@ def _greet(engine: Engine, exposure: Exposure, addresses: Sequence[str]) -> None
         say(f"piproxy {__version__} listens on {where}/v1 and exposes {count} model{'' if count == 1 else 's'}.")
     if exposure.why_empty:
         say(exposure.why_empty)
+    if secure is not None and secure.advice:
+        say(secure.advice)
 
 
 @contextmanager
@@ -162,30 +200,9 @@ async def engine_for(flags: Mapping[str, Flag], environ: Mapping[str, str]) -> A
         )
 
 
-async def listen(settings: Settings) -> list[ClientListener]:
-    """Open the sockets. Raises :class:`~piproxy.errors.ConfigError` with the next step."""
-    try:
-        opened = await trio.open_tcp_listeners(settings.port, host=settings.host)
-    except OSError as exc:
-        where = f"{settings.host}:{settings.port}"
-        if exc.errno == errno.EADDRINUSE:
-            raise ConfigError(
-                f"{where} is already in use. Another piproxy, or pi-openai-proxy, may be running; choose another "
-                "port with --port."
-            ) from exc
-        raise ConfigError(f"Cannot listen on {where}: {exc.strerror or exc}.") from exc
-    return [ClientListener(listener.socket, stall=stall(settings)) for listener in opened]
-
-
-def stall(settings: Settings) -> float:
+def _stall(settings: Settings) -> float:
     """Seconds that a client may take nothing."""
     return settings.client_stall_timeout_sec or inf
-
-
-def address(listener: ClientListener) -> str:
-    """``http://127.0.0.1:4141``."""
-    host, port = listener.socket.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def say(text: str) -> None:
@@ -199,8 +216,10 @@ async def _leave_when_done(server: Server, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def _reload(engine: Engine) -> None:
+def _reload(engine: Engine, secure: Certificate | None, tls: ssl.SSLContext | None) -> None:
     try:
         engine.reload()
+        if secure is not None and tls is not None:
+            load_certificate(tls, secure.certfile, secure.keyfile)
     except ConfigError as error:
         engine.log.event("the settings were not changed", reason=error.message)

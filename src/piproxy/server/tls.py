@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from piproxy.errors import ConfigError
+from piproxy.server.selfsigned import self_signed
+from piproxy.settings import Settings
 
 PROTOCOLS: Final = ("h2", "http/1.1")
 """ALPN, in the order of preference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Files in PEM form; ``advice`` is for whoever starts the server, often empty."""
+
+    certfile: Path
+    keyfile: Path | None
+    advice: str = ""
+
+
+def certificate(settings: Settings, root: Path) -> Certificate | None:
+    """What the settings say, ``None`` for plain HTTP; one of our own is made below ``root`` when it is missing.
+
+    Raises :class:`~piproxy.errors.ConfigError`.
+    """
+    if settings.certfile:
+        keyfile = Path(settings.keyfile).expanduser() if settings.keyfile else None
+        return Certificate(Path(settings.certfile).expanduser(), keyfile)
+    if settings.keyfile:
+        raise ConfigError("keyfile is set, but certfile is not: the certificate is missing.")
+    if settings.tls_self_signed:
+        made = self_signed(root, settings.addresses)
+        return Certificate(made.certfile, made.keyfile, made.advice)
+    return None
 
 
 def server_context(certfile: Path, keyfile: Path | None) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["string", "integer", "number", "boolean", "choice", "strings", "addresses", "map", "zed"]
-"""``strings``: a list; ``addresses``: a list of ``HOST:PORT``; ``map``: an object of strings; ``zed``: the Node proxy's own object."""
+"""``strings``: a list; ``addresses``: those of ``HOST:PORT``; ``map``: an object of strings; ``zed``: Node's own."""
 
 Value: TypeAlias = str | int | float | bool | tuple[str, ...] | Mapping[str, str | bool]
 

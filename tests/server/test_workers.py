@@ -1,0 +1,268 @@
+"""Several processes on one port: started, restarted and stopped together, one refresh among them all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+import trio
+from fakes.provider import chunk
+from fakes.served import HEAD, TcpProvider, piece
+from fakes.waiting import until
+
+from piproxy.server.supervisor import Supervisor
+
+TESTS = Path(__file__).parents[1]
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+
+
+async def start(how: str, file: Path, first: bool) -> trio.Process:
+    return await trio.lowlevel.open_process([sys.executable, "-m", "fakes.crashing", how, str(file)], cwd=TESTS)
+
+
+async def started(file: Path, times: int) -> None:
+    await until(lambda: file.exists() and file.read_text().count("started") >= times)
+
+
+async def test_a_worker_that_crashes_is_started_again(tmp_path: Path) -> None:
+    """The log says so; SIGTERM ends it, and the exit code is 0."""
+    file, told = tmp_path / "log", list[tuple[str, dict[str, Any]]]()
+    supervisor = Supervisor(partial(start, "crash once", file), lambda text, **fields: told.append((text, fields)))
+    send, signals = trio.open_memory_channel[int](0)
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            codes: list[int] = []
+            nursery.start_soon(_run, supervisor, 1, signals, codes)
+            await started(file, 2)
+            await send.send(signal.SIGTERM)
+    assert codes == [0]
+    assert [text for text, _ in told].count("a worker started") == 2
+    again, stopping = [event for event in told if event[0] != "a worker started"]
+    assert again == ("a worker ended and is started again", {"worker": 0, "code": 1, "seconds": 0.1})
+    assert stopping[0] == "stopping"
+
+
+async def test_a_worker_that_cannot_start_ends_them_all(tmp_path: Path) -> None:
+    """Settings that make no sense are no crash: the exit code is 2."""
+    supervisor = Supervisor(partial(start, "unusable", tmp_path / "log"), lambda text, **fields: None)
+    with trio.fail_after(20):
+        send, signals = trio.open_memory_channel[int](0)
+        assert await supervisor.run(3, signals) == 2
+        send.close()
+
+
+async def test_the_pause_between_crashes_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice as long each time, up to a limit."""
+    monkeypatch.setattr("piproxy.server.supervisor.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("piproxy.server.supervisor.LONGEST_PAUSE", 0.03)
+    pauses: list[float] = []
+    send, signals = trio.open_memory_channel[int](1)
+
+    def tell(text: str, **fields: Any) -> None:
+        pauses.extend([fields["seconds"]] if "seconds" in fields else [])
+        if len(pauses) == 4:
+            send.send_nowait(signal.SIGTERM)
+
+    with trio.fail_after(20):
+        await Supervisor(partial(start, "crash", tmp_path / "log"), tell).run(1, signals)
+    assert pauses == [0.01, 0.02, 0.03, 0.03]
+
+
+async def test_the_second_signal_is_immediate(tmp_path: Path) -> None:
+    """Whatever the workers do; the exit code names the signal."""
+    file = tmp_path / "log"
+    supervisor = Supervisor(partial(start, "ignore", file), lambda text, **fields: None)
+    send, signals = trio.open_memory_channel[int](0)
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            codes: list[int] = []
+            nursery.start_soon(_run, supervisor, 2, signals, codes)
+            await started(file, 2)
+            await send.send(signal.SIGINT)
+            await send.send(signal.SIGINT)
+    assert codes == [130]
+
+
+async def _run(supervisor: Supervisor, count: int, signals: AsyncIterator[int], codes: list[int]) -> None:
+    codes.append(await supervisor.run(count, signals))
+
+
+@dataclass
+class Running:
+    """A whole ``piproxy --workers``; ``lines`` is its log."""
+
+    process: trio.Process
+    url: str
+    lines: list[str] = field(default_factory=list)
+
+    async def told(self, test: Callable[[str], object]) -> str:
+        while True:
+            for line in self.lines:
+                if test(line):
+                    return line
+            await trio.sleep(0.01)
+
+    async def workers(self, count: int) -> list[int]:
+        """The ids of the first ``count`` workers."""
+
+        def found() -> list[int]:
+            return [int(line.rpartition("=")[2]) for line in self.lines if "a worker started" in line]
+
+        await until(lambda: len(found()) >= count)
+        return found()
+
+
+@asynccontextmanager
+async def running(home: Path, *arguments: str, models: Any, auth: Any = None) -> AsyncIterator[Running]:
+    (home / "models.json").write_text(json.dumps(models))
+    if auth is not None:
+        (home / "auth.json").write_text(json.dumps(auth))
+    environ = {**os.environ, "PI_CODING_AGENT_DIR": str(home), "PI_PROXY_CATALOG": "snapshot"}
+    command = [sys.executable, "-m", "piproxy", "--port", "0", "--workers", "3", *arguments]
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(
+            partial(trio.run_process, command, env=environ, capture_stdout=False, check=False, stdout=-1, stderr=-1)
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = b""
+        while b"\n" not in said:
+            said += await process.stdout.receive_some()
+        found = Running(process, "http://" + said.decode().partition("http://")[2].partition("/")[0])
+        nursery.start_soon(_log, process.stderr, found.lines)
+        yield found
+        process.kill()
+        nursery.cancel_scope.cancel()
+
+
+def _alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def _log(stream: trio.abc.ReceiveStream, lines: list[str]) -> None:
+    rest = b""
+    while data := await stream.receive_some():
+        *whole, rest = (rest + data).split(b"\n")
+        lines += [line.decode() for line in whole]
+
+
+def provider_at(port: int, **more: Any) -> dict[str, Any]:
+    address = f"http://127.0.0.1:{port}/v1"
+    return {"baseUrl": address, "api": "openai-completions", "models": [{"id": "m"}], **more}
+
+
+async def test_workers_share_a_port_and_stop_together(tmp_path: Path) -> None:
+    """Streams of all of them end with an error frame after one SIGTERM; every upstream is closed; the code is 0."""
+
+    async def one_event(stream: trio.SocketStream) -> None:
+        await stream.send_all(HEAD + piece(chunk(content="a")))
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            provider = TcpProvider(one_event)
+            await nursery.start(provider.serve)
+            models = {"providers": {"tcp": provider_at(provider.port, apiKey="k")}}
+            async with running(tmp_path, "--drain", "0", models=models) as proxy:
+                ends: list[str] = []
+
+                async def talk() -> None:
+                    async with (
+                        httpx.AsyncClient(timeout=60) as client,
+                        client.stream(
+                            "POST", f"{proxy.url}/v1/chat/completions", json={**CHAT, "stream": True}
+                        ) as answer,
+                    ):
+                        ends.append("".join([line async for line in answer.aiter_lines()])[-200:])
+
+                async with trio.open_nursery() as clients:
+                    for _ in range(30):
+                        clients.start_soon(talk)
+                    await until(lambda: provider.asked == 30)
+                    assert (tmp_path / "proxy.pid").read_text().startswith(f"{proxy.process.pid}\n")
+                    proxy.process.send_signal(signal.SIGTERM)
+                assert all('"code":"shutting_down"' in end and end.endswith("data: [DONE]") for end in ends)
+                assert len(ends) == 30
+                assert await proxy.process.wait() == 0
+                await until(lambda: provider.closed == 30)
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    """Requests go on being served; without their supervisor, however it ended, the workers end, too."""
+    with trio.fail_after(60):
+        async with running(tmp_path, "--demo", models={}) as proxy, httpx.AsyncClient() as client:
+            assert (await client.get(f"{proxy.url}/health")).status_code == 200
+            victim = (await proxy.workers(3))[1]
+            os.kill(victim, signal.SIGKILL)
+            await proxy.told(lambda line: "is started again" in line and "code=-9" in line)
+            workers = await proxy.workers(4)
+            async with httpx.AsyncClient() as other:
+                assert (await other.get(f"{proxy.url}/health")).status_code == 200
+            proxy.process.kill()
+            await proxy.process.wait()
+            await until(lambda: not any(_alive(number) for number in set(workers) - {victim}))
+
+
+async def test_one_refresh_among_all_workers(tmp_path: Path) -> None:
+    """Many requests at once to three processes, one expired login: the token endpoint is asked once."""
+    tokens: list[str] = []
+    seen: list[bytes] = []
+
+    async def endpoint(stream: trio.SocketStream) -> None:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += bytes(await stream.receive_some(65536))
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        while len(body) < length:
+            body += bytes(await stream.receive_some(65536))
+        if b"/oauth/token" in head:
+            tokens.append(parse_qs(body.decode())["refresh_token"][0])
+            await trio.sleep(0.3)
+            reply = json.dumps({"access_token": "a2", "refresh_token": "r2", "expires_in": 3600}).encode()
+        else:
+            seen.append(next(line for line in head.split(b"\r\n") if line.lower().startswith(b"authorization:")))
+            choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+            reply = json.dumps({"id": "x", "model": "m", "choices": [choice]}).encode()
+        await stream.send_all(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
+            % (len(reply), reply)
+        )
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(partial(trio.serve_tcp, endpoint, 0, host="127.0.0.1"))
+            port = listeners[0].socket.getsockname()[1]
+            corp = provider_at(port, oauth="radius")
+            corp["baseUrl"] = f"http://127.0.0.1:{port}"
+            auth = {"corp": {"type": "oauth", "access": "a1", "refresh": "r1", "expires": 1}}
+            async with running(tmp_path, models={"providers": {"corp": corp}}, auth=auth) as proxy:
+
+                async def ask() -> None:
+                    async with httpx.AsyncClient(timeout=60) as client:
+                        answer = await client.post(f"{proxy.url}/v1/chat/completions", json=CHAT)
+                        assert answer.status_code == 200, answer.text
+
+                async with trio.open_nursery() as clients:
+                    for _ in range(30):
+                        clients.start_soon(ask)
+            nursery.cancel_scope.cancel()
+    assert tokens == ["r1"]
+    assert {line.partition(b" ")[2] for line in seen} == {b"Bearer a2"}
+    assert len(seen) == 30
+    assert json.loads((tmp_path / "auth.json").read_text())["corp"]["refresh"] == "r2"

@@ -95,6 +95,8 @@ class Usage:
     """What the provider says it charged, in US dollars (OpenRouter)."""
     details: Json | None = None
     """Further ``*_tokens_details`` members in OpenAI's names: ``{"prompt": {…}, "completion": {…}}``."""
+    price_factor: float = 1.0
+    """What the tier that served the answer costs, against the usual price."""
     estimated: bool = False
     """The provider said nothing; the numbers are counted by characters."""
 

@@ -150,3 +150,20 @@ def test_unknown_keys_inside_a_message_are_no_fault() -> None:
     """SDKs and frameworks leave their own there."""
     made = _one(role="user", content="x", id="msg_1", additional_kwargs={}, provider_specific_fields=None)
     assert made == UserMessage("x")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Rain"}, {"type": "text", "text": "y?"}]},
+        {"type": "thinking", "thinking": "Rainy?", "signature": "c2ln"},
+    ],
+)
+def test_thinking_parts_of_other_dialects(part: Any) -> None:
+    """What Mistral's and Anthropic's clients leave in an assistant message is its reasoning."""
+    answer = {"type": "text", "text": "Yes."}
+    found = _one(role="assistant", content=[part, answer])
+    assert found == AssistantMessage((Text("Yes."),), reasoning="Rainy?")
+    assert _one(role="assistant", content=[part]) == AssistantMessage(None, reasoning="Rainy?")
+    named = _one(role="assistant", content=[part, answer], reasoning_content="mine")
+    assert named == AssistantMessage((Text("Yes."),), reasoning="mine")

@@ -37,3 +37,10 @@ def test_what_the_provider_charged_is_the_total() -> None:
 def test_free_model_costs_nothing() -> None:
     """Without rates the price is zero."""
     assert cost_of(Usage(input=1, output=1, cache_read=1, cache_write=1), Cost()).total == 0
+
+
+def test_a_service_tier_has_its_price() -> None:
+    """Half for flex, twice for priority: every part of the price."""
+    cost = Cost(input=1, output=2, cache_read=0.5, cache_write=4)
+    usage = Usage(input=100, output=10, cache_read=4, cache_write=2, price_factor=0.5)
+    assert cost_of(usage, cost).total == pytest.approx((100 + 20 + 2 + 8) / 2 / 1e6)

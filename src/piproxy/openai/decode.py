@@ -35,6 +35,8 @@ class Decoded:
 
     chat: chat.Chat
     ignored: tuple[str, ...] = ()
+    details: bool = False
+    """The client knows OpenRouter's ``reasoning_details``: it asked with a ``reasoning`` object, or gave some back."""
 
 
 def decode(body: bytes, *, strictness: Strictness = "strict", remote_images: bool = False) -> Decoded:
@@ -73,7 +75,12 @@ def decode(body: bytes, *, strictness: Strictness = "strict", remote_images: boo
         ignored = (*ignored, "reasoning.exclude")
     kept = extra if strictness == "pass" else {}
     named = tuple(name for name in meaningful if name not in _PLUMBING)
-    return Decoded(_chat(request, meaningful, named, kept, remote_images=remote_images), ignored)
+    asked = _chat(request, meaningful, named, kept, remote_images=remote_images)
+    return Decoded(asked, ignored, "reasoning" in asked.given or any(map(_gives_details, asked.messages)))
+
+
+def _gives_details(message: chat.Message) -> bool:
+    return isinstance(message, chat.AssistantMessage) and bool(message.reasoning_details)
 
 
 def _refused(field: Field, value: Json) -> Exception:

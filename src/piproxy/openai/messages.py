@@ -38,8 +38,12 @@ def _assistant(shape: schema.AssistantMessage, path: Path, remote: bool) -> chat
     reasoning = next(
         (text for text in (shape.reasoning_content, shape.reasoning, shape.reasoning_text) if text is not None), None
     )
+    content = shape.content
+    said = content if content is None or isinstance(content, str) else _spoken(content)
+    if reasoning is None and not isinstance(content, str):
+        reasoning = "".join(_thought(part) for part in content or () if isinstance(part, schema.ThinkingPart)) or None
     return chat.AssistantMessage(
-        content=None if shape.content is None else _content(shape.content, path, remote),
+        content=None if said is None else _content(said, path, remote),
         tool_calls=tuple(_tool_call(call, (*path, "tool_calls", at)) for at, call in enumerate(shape.tool_calls or ())),
         reasoning=reasoning,
         reasoning_details=shape.reasoning_details,
@@ -47,6 +51,18 @@ def _assistant(shape: schema.AssistantMessage, path: Path, remote: bool) -> chat
         name=shape.name,
         cache_control=shape.cache_control,
     )
+
+
+def _spoken(
+    parts: Sequence[schema.TextPart | schema.RefusalPart | schema.ThinkingPart],
+) -> list[schema.TextPart | schema.RefusalPart] | None:
+    """The parts that are no thinking; ``None`` for a message that only thought."""
+    spoken = [part for part in parts if not isinstance(part, schema.ThinkingPart)]
+    return None if parts and not spoken else spoken
+
+
+def _thought(part: schema.ThinkingPart) -> str:
+    return part.thinking if isinstance(part.thinking, str) else "".join(piece.text for piece in part.thinking)
 
 
 def _tool_call(shape: schema.ToolCall, path: Path) -> chat.ToolCall:

@@ -76,9 +76,16 @@ class RefusalPart(_Shape):
     refusal: str
 
 
+class ThinkingPart(_Shape):
+    """Mistral's (a list of texts) or Anthropic's (a text) thinking, as their own clients give it back."""
+
+    type: Literal["thinking"]
+    thinking: str | list[TextPart]
+
+
 UserPart = Annotated[TextPart | ImagePart | AudioPart | FilePart, Field(discriminator="type")]
 ToolPart = Annotated[TextPart | ImagePart | FilePart, Field(discriminator="type")]
-AssistantPart = Annotated[TextPart | RefusalPart, Field(discriminator="type")]
+AssistantPart = Annotated[TextPart | RefusalPart | ThinkingPart, Field(discriminator="type")]
 
 
 class FunctionCall(_Shape):

@@ -32,11 +32,12 @@ def cost_of(usage: Usage, cost: Cost) -> Price:
     """
     rates = rates_for(cost, usage.input + usage.cache_read + usage.cache_write)
     short = usage.cache_write - usage.cache_write_1h
+    per_token = usage.price_factor / _PER
     parts = (
-        rates.input / _PER * usage.input,
-        rates.output / _PER * usage.output,
-        rates.cache_read / _PER * usage.cache_read,
-        (rates.cache_write * short + rates.input * 2 * usage.cache_write_1h) / _PER,
+        rates.input * per_token * usage.input,
+        rates.output * per_token * usage.output,
+        rates.cache_read * per_token * usage.cache_read,
+        (rates.cache_write * short + rates.input * 2 * usage.cache_write_1h) * per_token,
     )
     if usage.billed is not None:
         return Price(*parts, total=usage.billed, billed=True)

@@ -45,6 +45,7 @@ class ChatView:
             "model": exposure.public_id(model),
             "created": int(time.time()),
             "include_usage": chat.include_usage,
+            "opaque": decoded.details,
             "price": lambda usage: cost_of(usage, model.cost).total,
         }
         if not chat.stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from piproxy import budget
 from piproxy.chat import Chat
@@ -10,8 +11,15 @@ from piproxy.events import Usage
 from piproxy.jsontext import Json
 
 
-def counted(value: Json) -> Usage | None:
-    """The provider's own numbers; its ``input_tokens`` include what was read from and written to its cache."""
+_TIERS: Final[Mapping[str, float]] = {"flex": 0.5, "priority": 2.0, "fast": 2.0}
+"""What a service tier costs, against the usual price (as pi reckons)."""
+
+
+def counted(value: Json, tier: Json = None, model: str = "") -> Usage | None:
+    """The provider's own numbers; its ``input_tokens`` include what was read from and written to its cache.
+
+    ``tier`` is the ``service_tier`` that the answer names, ``model`` the id of the model that was asked.
+    """
     if not isinstance(value, dict) or not value:
         return None
     inputs, outputs = _details(value, "input_tokens_details"), _details(value, "output_tokens_details")
@@ -23,7 +31,13 @@ def counted(value: Json) -> Usage | None:
         cache_write=written,
         reasoning=_int(outputs, "reasoning_tokens"),
         total=_int(value, "total_tokens") or None,
+        price_factor=_factor(tier, model),
     )
+
+
+def _factor(tier: Json, model: str) -> float:
+    factor = _TIERS.get(tier, 1.0) if isinstance(tier, str) else 1.0
+    return 2.5 if factor == 2.0 and model.rpartition("/")[2] == "gpt-5.5" else factor
 
 
 def estimated(prompt: Chat | None, spoken: int, thought: int) -> Usage:

@@ -54,6 +54,7 @@ def test_headers() -> None:
         "accept": "text/event-stream",
         "content-type": "application/json",
         "originator": "pi",
+        "user-agent": "pi/1.5.2 (piproxy)",
         "openai-beta": "responses=experimental",
         "session-id": "s",
         "x-client-request-id": "s",

@@ -27,6 +27,7 @@ _CODEX: Final = Dialect(
 _IDENTITY: Final[Mapping[str, str | None]] = {
     "accept": "text/event-stream",
     "originator": "pi",
+    "user-agent": "pi/1.5.2 (piproxy)",  # the login is pi's
     "openai-beta": "responses=experimental",
 }
 _BASE_URL: Final = "https://chatgpt.com/backend-api"

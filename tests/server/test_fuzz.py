@@ -78,7 +78,7 @@ _ODD_MESSAGE = st.fixed_dictionaries(
     {"role": st.sampled_from(["system", "user", "assistant", "tool"]) | _JSON},
     optional={"content": _JSON, "tool_calls": _JSON, "tool_call_id": _JSON, "name": _JSON, "refusal": _JSON},
 )
-_SCHEMA = st.recursive(
+_SCHEMA: st.SearchStrategy[dict[str, Any]] = st.recursive(
     st.sampled_from([{}, {"type": "string"}, {"$ref": "#"}, {"enum": [1]}, {"type": "integer", "maximum": 2**70}]),
     lambda inner: st.fixed_dictionaries(
         {"type": st.sampled_from(["object", "array"])},
@@ -91,7 +91,7 @@ _SCHEMA = st.recursive(
     ),
     max_leaves=6,
 )
-_TOOLS = st.lists(
+_TOOLS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.fixed_dictionaries(
         {
             "type": st.just("function"),

@@ -195,7 +195,8 @@ class ResponsesParser:
         whole = replay.whole_items(self._done_items, items)
         self.replay = replay.remembered(whole, self._notes.model)
         events += [ReasoningOpaque([it]) for it in (replay.opaque(item, self._notes.model) for item in whole) if it]
-        events.append(counted(response.get("usage"), response.get("service_tier"), self._notes.model) or self._estimate())
+        usage = counted(response.get("usage"), response.get("service_tier"), self._notes.model)
+        events.append(usage or self._estimate())
         details = response.get("incomplete_details")
         if self._speech.stopped or status == "completed":
             self._finish("stop", None, events)

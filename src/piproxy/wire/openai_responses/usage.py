@@ -10,7 +10,6 @@ from piproxy.chat import Chat
 from piproxy.events import Usage
 from piproxy.jsontext import Json
 
-
 _TIERS: Final[Mapping[str, float]] = {"flex": 0.5, "priority": 2.0, "fast": 2.0}
 """What a service tier costs, against the usual price (as pi reckons)."""
 

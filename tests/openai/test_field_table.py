@@ -1,12 +1,15 @@
 """The table of request fields against the rooms themselves: what it promises is what they do.
 
-If a room learned or lost a field, change its letter in :mod:`piproxy.openai.fields`; the README is made from there.
+If a room learned or lost a field, change its letter in :mod:`piproxy.openai.fields`; docs/fields.md is made from there.
+``upstream/<api>.json`` pins, for every field, what exactly goes to which model; to write these files anew, look at the
+difference and commit it: ``PYTHONPATH=tests python tests/openai/test_field_table.py``.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -38,7 +41,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "parallel_tool_calls": (False,),
     "response_format": (SCHEMA,),
     "reasoning_effort": ("high",),
-    "verbosity": ("low",),
+    "verbosity": ("low", "high"),
     "user": ("u",),
     "safety_identifier": ("s",),
     "metadata": ({"a": "b"},),
@@ -62,6 +65,9 @@ NEEDS: dict[str, dict[str, Any]] = {
     "top_logprobs": {"logprobs": True},
 }
 
+PINNED: Final = Path(__file__).parent / "upstream"
+OURS: Final = ("stop",)
+"""What piproxy does by itself, in the answer, where an API has no field for it."""
 ALWAYS = {"model", "messages", "stream", "stream_options", "usage"}
 
 _CLAUDE_3 = "anthropic.claude-3-7-sonnet-20250219-v1:0"
@@ -74,7 +80,10 @@ MODELS: dict[str, tuple[tuple[str, str, str, dict[str, Any]], ...]] = {
     "azure-openai-responses": (("azure-openai-responses", "gpt-x", "https://x.openai.azure.com/openai/v1", {}),),
     "openai-codex-responses": (("openai-codex", "gpt-x", "https://chatgpt.com/backend-api", {}),),
     "mistral-conversations": (("mistral", "mistral-x", "https://api.mistral.ai", {}),),
-    "anthropic-messages": (("anthropic", "claude-sonnet-4-5", "https://api.anthropic.com", {}),),
+    "anthropic-messages": (
+        ("anthropic", "claude-sonnet-4-5", "https://api.anthropic.com", {}),
+        ("opencode", "claude-sonnet-4-5", "https://opencode.ai/zen", {}),
+    ),
     "google-generative-ai": (
         ("google", "gemini-2.5-pro", "https://generativelanguage.googleapis.com/v1beta", {}),
         ("google", "gemini-3-pro-preview", "https://generativelanguage.googleapis.com/v1beta", {}),
@@ -117,7 +126,7 @@ def _what_becomes(name: str, value: Any, model: Model) -> str:
         return "refused" if refusal.param in {name, *NEEDS.get(name, {})} else f"refused for {refusal.param}"
     if name in made.dropped:
         return "skipped"
-    changed = (made.body, made.headers, made.notes) != (without.body, without.headers, without.notes)
+    changed = (made.body, made.headers) != (without.body, without.headers) or name in OURS
     return "carried" if changed else "lost silently"
 
 
@@ -136,3 +145,55 @@ def test_the_table_says_what_the_rooms_do(api: str) -> None:
         told = "carried" if promised in {"forwarded", "translated"} else promised
         shown = [word for word in ("carried", "skipped", "refused") if word in seen]
         assert (name, shown[:1]) == (name, [told])
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``; arrays stay whole."""
+    if not isinstance(value, dict) or not value:
+        return {path: value}
+    return {name: leaf for key, member in value.items() for name, leaf in _flat(member, f"{path}.{key}").items()}
+
+
+def _upstream(name: str, value: Any, model: Model) -> dict[str, Any]:
+    """What the field changes of the request: members of the body and headers by path, ``null`` if they go."""
+    room = room_for(model.api)
+    plain, asked = _chat(**NEEDS.get(name, {})), _chat(**NEEDS.get(name, {}), **{name: value})
+    try:
+        made = room.build_request(asked, model, _options(asked))
+        without = room.build_request(plain, model, _options(plain))
+    except UnsupportedParameter as refusal:
+        return {"refused": refusal.param}
+    then, now = (
+        _flat({"body": json.loads(request.body), "headers": dict(request.headers)}) for request in (without, made)
+    )
+    found = {path[1:]: now.get(path) for path in (*now, *then) if now.get(path) != then.get(path)}
+    if made.dropped:
+        found["dropped"] = list(made.dropped)
+    if not found and name in OURS:
+        found["here"] = "piproxy does it by itself"
+    return found
+
+
+def _pins(api: str) -> dict[str, Any]:
+    return {
+        f"{model.provider}/{model.id}": {
+            f"{name}={json.dumps(value)}": _upstream(name, value, model)
+            for name, values in VALUES.items()
+            for value in values
+        }
+        for model in _models(api)
+    }
+
+
+@pytest.mark.parametrize("api", [*APIS, "google-vertex"])
+def test_what_goes_upstream_for_every_field(api: str) -> None:
+    """Every field in every room, to the letter."""
+    assert _pins(api) == json.loads((PINNED / f"{api}.json").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    PINNED.mkdir(exist_ok=True)
+    for one in (*APIS, "google-vertex"):
+        (PINNED / f"{one}.json").write_text(
+            json.dumps(_pins(one), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
+from piproxy.budget import estimate
 from piproxy.errors import UpstreamBroken
 from piproxy.events import (
     Event,
@@ -16,6 +18,7 @@ from piproxy.events import (
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
+    Usage,
 )
 from piproxy.jsontext import Json
 from piproxy.wire.anthropic_messages import replay
@@ -223,6 +226,16 @@ class Message:
         if reason == "tool_calls" and self._notes.answer_tool is not None and not self._calls:
             reason = "stop"
         yield Finish(reason, None if stop in _PLAIN and len(self._stop) == 1 else dict(self._stop))
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """The prompt is counted in the first event, the output only in the last one: until then by characters."""
+        counted = self._tally.total()
+        if counted is None or self.done:
+            return counted
+        texts = [block for block in self._blocks if isinstance(block, TextBlock | ThinkingBlock | CallBlock)]
+        output = estimate(sum(len(piece) for block in texts for piece in block.pieces))
+        return replace(counted, output=max(counted.output, output), estimated=True)
 
     def _remember(self) -> dict[str, Json]:
         """The layout of a message that thinks and calls tools, under its first call's id."""

@@ -149,6 +149,8 @@ def _others(chat: Chat, compat: Compat) -> tuple[dict[str, Json], list[str]]:
             lost.append("service_tier")
         elif tier != "auto":
             body["service_tier"] = tier
+    if chat.prompt_cache_key is not None and not compat.affinity_header:
+        lost.append("prompt_cache_key")
     if compat.fallbacks:
         body["fallbacks"] = [{"model": name} for name in compat.fallbacks]
     return body, lost

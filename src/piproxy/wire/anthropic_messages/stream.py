@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from piproxy import jsontext
 from piproxy.errors import UpstreamBroken, UpstreamError
-from piproxy.events import Event
+from piproxy.events import Event, Usage
 from piproxy.framing.answer import AnswerReader
 from piproxy.jsontext import Json
 from piproxy.wire.anthropic_messages.failure import stream_failure
@@ -33,6 +33,11 @@ class MessageParser:
     def replay(self) -> Mapping[str, Json]:
         """The layout of a message that thinks and calls tools; empty before its end."""
         return self._message.replay
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """See :class:`~piproxy.wire.room.TellsUsage`."""
+        return self._message.usage_so_far
 
     def feed(self, data: bytes) -> Sequence[Event]:
         events: list[Event] = []

@@ -133,6 +133,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", "--install", "--peers", str(peers), *session.posargs)
 
 
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Mixed traffic for a given time, ten minutes if not told otherwise; what is left of it. Linux."""
+    session.install(".", *_group("test"))
+    session.run("python", "-m", "benchmarks.soak", *session.posargs)
+
+
 @nox.session(python=PYTHONS[0])
 def floors(session: nox.Session) -> None:
     """The tests with the lowest version of every dependency that pyproject.toml allows."""

@@ -1,0 +1,75 @@
+"""piproxy with a window: serves until its stdin ends, and answers each line there with what it holds at that moment."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from piproxy.server import lifecycle
+from piproxy.settings.load import Flag
+
+FLAGS: Final[Mapping[str, Flag]] = {
+    "port": 0,
+    "demo": True,
+    "catalog": "snapshot",
+    "connect_timeout_sec": 2,
+    "first_byte_timeout_sec": 2,
+    "idle_timeout_sec": 1,
+    "log_format": "json",
+}
+
+
+async def main(directory: str) -> None:
+    environ = {"PI_CODING_AGENT_DIR": directory}
+    async with trio.open_nursery() as nursery:
+        addresses = await nursery.start(partial(lifecycle.main, FLAGS, environ))
+        tell({"address": addresses[0]})
+        async with trio.lowlevel.FdStream(os.dup(0)) as orders:
+            while await orders.receive_some(4096):
+                gc.collect()
+                tell(figures())
+        nursery.cancel_scope.cancel()
+
+
+def figures() -> dict[str, float]:
+    """Trio tasks, file descriptors, sockets among them, and resident memory in MB."""
+    kinds = []
+    for fd in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own is gone by now
+            kinds.append(str(fd.readlink()))
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {
+        "tasks": tasks(),
+        "fds": len(kinds),
+        "sockets": sum(kind.startswith("socket:") for kind in kinds),
+        "rss": pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024,
+        "objects": len(gc.get_objects()),
+    }
+
+
+def tasks() -> int:
+    count, todo = 0, [trio.lowlevel.current_root_task()]
+    while todo:
+        task = todo.pop()
+        if task is not None:
+            count += 1
+            todo += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+    return count
+
+
+def tell(what: object) -> None:
+    sys.stdout.write(f"soak {json.dumps(what)}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    trio.run(main, sys.argv[1])

@@ -43,7 +43,7 @@ from piproxy.transcript import session_hash
 from piproxy.upstream import auth
 from piproxy.upstream.http import Answer, read_all
 from piproxy.upstream.places import Places
-from piproxy.wire.room import Options, StreamParser
+from piproxy.wire.room import Options, StreamParser, TellsUsage
 from piproxy.wire.rooms import room_for
 
 DRAIN: Final = 0.1
@@ -104,6 +104,8 @@ class Record:
     first_event: float | None = None
     """Seconds from having a place to the provider's first event."""
     usage: Usage | None = None
+    partial: bool = False
+    """The answer did not come to its end: :attr:`usage` and :attr:`cost` are what is known of it."""
     cost: float | None = None
     ending: Ending = Ending.DONE
     error: str | None = None
@@ -343,7 +345,12 @@ class Exchange:
                     await read_all(answer, into=body)
                 raise _blamed(room.parse_failure(answer.status, answer.headers, b"".join(body)), credential)
             parser = room.stream_parser(request, _content_type(answer.headers))
-            await self._hear(answer, parser, deliver, deadline, record, began)
+            try:
+                await self._hear(answer, parser, deliver, deadline, record, began)
+            except BaseException:
+                # Nobody waits for the rest; what was said until now is paid for all the same.
+                _account(call, parser.usage_so_far if isinstance(parser, TellsUsage) else None, partial=True)
+                raise
             self._memory.keep(model.api, parser.replay)
             deadline.finished()
             with trio.move_on_after(DRAIN), suppress(UpstreamBroken):
@@ -476,8 +483,9 @@ def _blamed(error: ProviderError, credential: Credential) -> ProviderError:
     return error
 
 
-def _account(call: Call, usage: Usage | None) -> None:
+def _account(call: Call, usage: Usage | None, *, partial: bool = False) -> None:
     if usage is not None:
+        call.record.partial = partial
         call.record.usage = usage
         call.record.cost = cost_of(usage, call.model.cost).total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,37 @@ async def test_a_client_that_leaves_ends_the_upstream_in_that_instant(
         assert g.provider.closed_at == [left]
         assert [line["ending"] for line in g.log] == ["client left"]
         assert client.server_done.is_set()
+
+
+async def test_what_a_client_that_left_has_used_is_recorded(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """The provider's own counts where it gives them early, the rest by characters; marked as partial."""
+    start = {"type": "message", "id": "msg_1", "role": "assistant", "model": "c", "content": []}
+    usage = {"input_tokens": 100, "cache_read_input_tokens": 50, "output_tokens": 1}
+    events: list[dict[str, object]] = [
+        {"type": "message_start", "message": {**start, "usage": usage}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x" * 350}},
+    ]
+
+    async def anthropic(talk: Conversation) -> None:
+        await talk.head()
+        for event in events:
+            await talk.data(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        await trio.sleep_forever()
+
+    price = {"input": 1, "output": 2, "cacheRead": 0, "cacheWrite": 0}
+    claude = {"id": "m", "cost": price, "maxTokens": 1000}
+    provider = {"baseUrl": "http://provider.test", "api": "anthropic-messages", "apiKey": "k", "models": [claude]}
+    async with gateway(tmp_path, anthropic, models={"providers": {"fake": provider}}) as g:
+        client = g.client()
+        await client.send("POST", "/v1/chat/completions", STREAM)
+        await trio.sleep(5)
+        await client.leave()
+        await wait_all_tasks_blocked()
+        (line,) = g.log
+        assert (line["ending"], line["partial"]) == ("client left", True)
+        assert (line["prompt_tokens"], line["cached_tokens"], line["completion_tokens"]) == (150, 50, 100)
+        assert line["cost"] == pytest.approx((100 + 2 * 100) / 1_000_000)
 
 
 async def test_a_client_that_leaves_before_its_body_is_there(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -72,6 +72,7 @@ def _fields(record: Record, seconds: float) -> dict[str, Json]:
         "cached_tokens": None if usage is None else usage.cache_read,
         "reasoning_tokens": None if usage is None else usage.reasoning,
         "cost": record.cost,
+        "partial": record.partial or None,
         "dropped": list(record.dropped) or None,
         "upstream_id": record.upstream_id,
         "ending": str(record.ending),
@@ -91,7 +92,8 @@ def _human(record: Record, seconds: float) -> str:
         words.append(f"first={record.first_event:.3f}s")
     if record.usage is not None:
         usage = record.usage
-        words.append(f"tokens={usage.input + usage.cache_read + usage.cache_write}+{usage.output}")
+        unfinished = "?" if record.partial else ""
+        words.append(f"tokens={usage.input + usage.cache_read + usage.cache_write}+{usage.output}{unfinished}")
     if record.cost is not None:
         words.append(f"${record.cost:.6f}")
     if record.dropped:

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from piproxy.chat import Chat
 from piproxy.errors import ProviderError, UpstreamError
-from piproxy.events import Event
+from piproxy.events import Event, Usage
 from piproxy.jsontext import Json
 from piproxy.model import Model
 
@@ -96,6 +96,16 @@ class StreamParser(Protocol):
     def end(self) -> Sequence[Event]:
         """The connection ended cleanly. The last events, :class:`~piproxy.events.Finish` among them if it was not given
         yet; raises :class:`~piproxy.errors.UpstreamBroken` if the answer stopped short."""
+        ...
+
+
+@runtime_checkable
+class TellsUsage(Protocol):
+    """A parser that knows before the end what the answer has cost: for the log, when nobody waits for the rest."""
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """The provider's counts where it has given them, else estimated ones; ``None`` before the answer has begun."""
         ...
 
 

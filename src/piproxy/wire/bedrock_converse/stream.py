@@ -105,6 +105,13 @@ class _Parser:
         self._stop: str | None = None
         self._finished = False
 
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """See :class:`~piproxy.wire.room.TellsUsage`."""
+        if self._usage is not None or not self._started:
+            return self._usage
+        return estimated_usage(self._notes.prompt_chars, self._said, self._reasoned)
+
     def feed(self, data: bytes) -> Sequence[Event]:
         events: list[Event] = []
         with keeping(events):

@@ -86,6 +86,13 @@ class _Parser:
         self._finish_message: str | None = None
         self._blocked: ProviderError | None = None
 
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """See :class:`~piproxy.wire.room.TellsUsage`."""
+        if self._usage is not None or not self._started:
+            return self._usage
+        return estimated_usage(self._notes.prompt_chars, self._said, self._reasoned)
+
     def feed(self, data: bytes) -> Sequence[Event]:
         events: list[Event] = []
         with keeping(events):

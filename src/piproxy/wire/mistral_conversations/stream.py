@@ -45,6 +45,11 @@ class MistralParser:
         self._said = 0
         self._thought = 0
 
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """See :class:`~piproxy.wire.room.TellsUsage`."""
+        return self._usage or (self._estimate() if self._started else None)
+
     def feed(self, data: bytes) -> Sequence[Event]:
         """See :class:`~piproxy.wire.room.StreamParser`."""
         events: list[Event] = []

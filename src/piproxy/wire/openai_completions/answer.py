@@ -105,7 +105,7 @@ class Answer:
         yield from self._start()
         if self._details:
             yield ReasoningOpaque(self._details)
-        yield self._used()
+        yield self.used
         yield finish.finish(self._reason, calls=len(self._calls) > 0)
 
     @property
@@ -139,7 +139,8 @@ class Answer:
         if isinstance(groq, dict) and isinstance(groq.get("usage"), dict):
             self._side_usage = groq["usage"]
 
-    def _used(self) -> Usage:
+    @property
+    def used(self) -> Usage:
         """The provider's numbers, else an estimate: whoever asks for usage waits for it."""
         counted = self._usage or self._side_usage
         usage = usage_of(counted, dollars=self._notes.openrouter) if counted else None

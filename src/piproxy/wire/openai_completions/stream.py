@@ -10,7 +10,7 @@ from typing import Final
 
 from piproxy import jsontext
 from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
-from piproxy.events import Event, TextDelta
+from piproxy.events import Event, TextDelta, Usage
 from piproxy.framing.sse import MAX_FRAME, Frame, SSEReader
 from piproxy.jsontext import Json
 from piproxy.providererror import complaint, provider_error
@@ -42,6 +42,11 @@ class CompletionsParser:
         self._sniffed = False
         self._size = 0
         self._over = False
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """See :class:`~piproxy.wire.room.TellsUsage`."""
+        return self._answer.used if self._answer.begun else None
 
     def feed(self, data: bytes) -> Sequence[Event]:
         if not self._sniffed:

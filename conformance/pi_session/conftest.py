@@ -16,7 +16,7 @@ import pytest
 from conformance.pi_session.pis import NODE, OLDEST_NODE, PIS, Pi, Session
 
 TMUX = shutil.which("tmux")
-collect_ignore = [] if TMUX else ["test_panel.py", "test_edit.py"]
+collect_ignore = [] if TMUX else ["test_panel.py"]
 """The panel needs a terminal; where there is no tmux, its tests are not there."""
 
 
@@ -50,7 +50,8 @@ def pi(request: pytest.FixtureRequest, directory: Path, node: str) -> tuple[str,
     root = place / "node_modules" / wanted.package
     if not root.exists():
         place.mkdir(parents=True, exist_ok=True)
-        if wanted.bundled:
+        if wanted.needs:
+            _npm(place, *wanted.needs)
             _unpack(place, wanted, root)
         else:
             _npm(place, f"{wanted.package}@{wanted.version}")
@@ -81,10 +82,10 @@ def session(pi: tuple[str, str], tmp_path: Path) -> Iterator[Session]:
     made.close()
 
 
-def _npm(place: Path, package: str) -> None:
+def _npm(place: Path, *packages: str) -> None:
     place.mkdir(parents=True, exist_ok=True)
     quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    subprocess.run(["npm", "install", "--prefix", str(place), *quiet, package], check=True)
+    subprocess.run(["npm", "install", "--prefix", str(place), *quiet, *packages], check=True)
 
 
 def _unpack(place: Path, pi: Pi, root: Path) -> None:

@@ -23,18 +23,19 @@ PATIENCE: Final = 60.0
 
 @dataclass(frozen=True)
 class Pi:
-    """One published version. ``bundled``: the package alone runs, which is good, as not all it names are published."""
+    """One published version."""
 
     package: str
     version: str
     program: str = "dist/cli.js"
-    bundled: bool = False
+    needs: tuple[str, ...] = ()
+    """Where not all packages that it names are published: those that it runs with beside its own bundle."""
 
 
 PIS: Final = (
     Pi("@mariozechner/pi-coding-agent", "0.73.1"),
     Pi("@earendil-works/pi-coding-agent", "0.87.1"),
-    Pi("@earendil-works/pi-coding-agent", "1.5.2", program="dist/bundle/cli.js", bundled=True),
+    Pi("@earendil-works/pi-coding-agent", "1.5.2", "dist/bundle/cli.js", needs=("jiti@2.7.0", "typebox@1.3.27")),
 )
 
 

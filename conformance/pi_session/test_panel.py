@@ -1,0 +1,146 @@
+"""The settings panel, in the real pi and as ``piproxy config edit``, in a terminal.
+
+With ``PIPROXY_PANEL_CAPTURE`` set to a directory, what was seen is written there as text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.pi_session.pis import Session, wait_for
+from conformance.pi_session.screen import Screen
+
+
+@pytest.fixture
+def screen(session: Session, tmp_path: Path) -> Iterator[Screen]:
+    """pi, ready for input, its panel open."""
+    made = Screen(tmp_path / "tmux", [*session.pi, "--no-session"], session.environ, session.home)
+    try:
+        made.wait_for("(auto)")
+        made.type("/proxy config")
+        made.press("Enter")
+        made.wait_for("Changes are saved at once.")
+        yield made
+    finally:
+        made.close()
+
+
+def capture(name: str, text: str) -> None:
+    folder = os.environ.get("PIPROXY_PANEL_CAPTURE")
+    if folder:
+        lines = [line.rstrip() for line in text.splitlines()]
+        Path(folder, f"{name}.txt").write_text("\n".join(lines).strip("\n") + "\n", encoding="utf-8")
+
+
+def test_panel(session: Session, screen: Screen) -> None:
+    """Numbers are typed and judged, choices and switches change at once, members are searched and picked."""
+    capture("panel", screen.wait_for("Port"))
+
+    screen.type("port")
+    screen.wait_for("Port to listen on")
+    screen.press("Enter")
+    screen.wait_for("Enter to save")
+    screen.press("C-u")
+    screen.type("99999")
+    screen.press("Enter")
+    screen.wait_for("allowed is")
+    screen.press("C-u")
+    screen.type("5005")
+    screen.press("Enter")
+    screen.wait_for("Saved: Port is 5005.")
+    assert session.config()["port"] == 5005
+
+    search(screen, "remote")
+    screen.press("Enter")
+    screen.wait_for("Saved: Remote images is true.")
+    search(screen, "exposure")
+    screen.press("Enter", "Enter")
+    screen.wait_for("Saved: Model exposure mode is custom.")
+    assert (session.config()["remoteImages"], session.config()["modelExposureMode"]) == (True, "custom")
+
+    search(screen, "custom")
+    screen.press("Enter")
+    screen.wait_for("[ ] ")
+    screen.type("gpt-5")
+    screen.press("Enter")
+    capture("models", screen.wait_for("[x] "))
+    wait_for("the model to be saved", lambda: "customModels" in session.config())
+    assert all("gpt-5" in model for model in session.config()["customModels"])
+    screen.press("Escape")
+    screen.wait_for("Saved: Custom models is openai/")
+
+    search(screen, "prefixes")
+    screen.press("Enter")
+    screen.wait_for("openai")
+    screen.type("openai")
+    screen.press("Enter")
+    screen.wait_for("Provider prefixes: openai")
+    screen.type("oa")
+    screen.press("Enter")
+    screen.wait_for("oa = openai")
+    screen.press("Escape")
+    assert session.config()["providerPrefixes"] == {"openai": "oa"}
+
+
+def test_token(session: Session, screen: Screen) -> None:
+    """A new token is made by the panel, shown once and masked from then on."""
+    search(screen, "token")
+    screen.press("Enter")
+    screen.wait_for("a new random token")
+    screen.press("Enter")
+    found = re.search("The token is ([0-9a-f]{32})", screen.wait_for("shown this once"))
+    assert found
+    assert session.config()["authToken"] == found[1]
+    search(screen, "remote")
+    screen.press("Enter")
+    assert found[1] not in screen.wait_for("Saved: Remote images")
+
+
+def test_escape_closes_it(session: Session, screen: Screen) -> None:
+    """Escape goes back to pi's prompt; the settings are as they were."""
+    before = session.config()
+    screen.press("Escape")
+    screen.wait_until_gone("Changes are saved at once.")
+    assert session.config() == before
+
+
+def test_completion(session: Session, screen: Screen) -> None:
+    """pi completes the subcommands."""
+    screen.press("Escape")
+    screen.wait_until_gone("Changes are saved at once.")
+    screen.type("/proxy st")
+    text = screen.wait_for("say whether a proxy runs")
+    assert "stop the proxy that this session started" in text
+
+
+def test_the_same_panel_without_pi(session: Session, tmp_path: Path) -> None:
+    """``piproxy config edit`` has the same entries."""
+    command = [sys.executable, "-m", "piproxy", "config", "edit"]
+    made = Screen(tmp_path / "tmux", command, session.environ, session.home)
+    try:
+        text = made.wait_for("Changes are saved at once.")
+        capture("edit", text)
+        assert "→ Host" in text
+        made.type("custom")
+        made.wait_for("→ Custom models")
+        made.press("Enter")
+        made.wait_for("[ ] ")
+        made.type("gpt-5")
+        made.press("Enter")
+        made.wait_for("[x] ")
+        assert all("gpt-5" in model for model in session.config()["customModels"])
+    finally:
+        made.close()
+
+
+def search(screen: Screen, word: str) -> None:
+    """Put another word into the panel's search."""
+    screen.press("C-u")
+    screen.type(word)
+    screen.wait_for(f"> {word}")

@@ -63,9 +63,9 @@ def load(folder: Path) -> Case:
 
 
 def folders(pattern: str = "") -> list[Path]:
-    """All case folders whose ``client/case`` holds the text."""
+    """All case folders whose ``/client/case`` holds the text."""
     found = sorted(path.parent for path in TRAFFIC.glob("*/*/about.toml"))
-    return [path for path in found if pattern in f"{path.parent.name}/{path.name}"]
+    return [path for path in found if pattern in f"/{path.parent.name}/{path.name}"]
 
 
 @dataclass(slots=True)

@@ -8,14 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from math import inf
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.trio.tcp_server import TCPServer
-from hypercorn.trio.worker_context import WorkerContext
 from trio.testing import MockClock, memory_stream_pair
 
 from conformance.case import Case, Recording
@@ -28,7 +26,7 @@ from piproxy.server.app import create_app
 from piproxy.server.engine import Engine
 from piproxy.server.live import LiveSettings
 from piproxy.server.log import Log
-from piproxy.server.serving import protocol_config
+from piproxy.server.serving import Server, protocol_config
 from piproxy.upstream.connections import Origin
 from piproxy.upstream.http import Http
 from piproxy.upstream.keyring import Keyring
@@ -47,18 +45,43 @@ class _Socket:
     def getpeername(self) -> tuple[str, int]:
         return ("127.0.0.1", 50000)
 
+    def close(self) -> None:
+        """Its stream is closed for itself."""
 
-class _SocketLike:
-    """A memory stream of which Hypercorn may ask its socket's names."""
+
+class _Client:
+    """A memory stream that passes for a client's socket."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.socket = _Socket()
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("do_handshake", "transport_stream"):
+        if name in ("do_handshake", "transport_stream", "send_now"):
             raise AttributeError(name)
         return getattr(self._stream, name)
+
+    def abort(self) -> None:
+        self._stream.send_stream.close()
+        self._stream.receive_stream.close()
+
+
+class _Door(trio.abc.Listener[Any]):
+    """Clients come in through memory."""
+
+    def __init__(self) -> None:
+        self._into, self._out_of = trio.open_memory_channel[Any](inf)
+
+    async def connect(self) -> trio.abc.HalfCloseableStream:
+        ours, theirs = memory_stream_pair()
+        self._into.send_nowait(_Client(theirs))
+        return ours
+
+    async def accept(self) -> Any:
+        return await self._out_of.receive()
+
+    async def aclose(self) -> None:
+        self._out_of.close()
 
 
 @cache
@@ -106,21 +129,16 @@ async def _play(case: Case) -> Played:
 
     recorded = Recorded(case.recording.upstream)
     provider = Provider(recorded.serve, clock)
-    config = protocol_config(idle_connection=75)
+    door: Any = _Door()
+    bugs: list[BaseException] = []
     async with _served(provider) as app, trio.open_nursery() as nursery:
-
-        async def connect() -> trio.abc.HalfCloseableStream:
-            ours, theirs = memory_stream_pair()
-            nursery.start_soon(serve, _SocketLike(theirs))
-            return ours
-
-        async def serve(stream: Any) -> None:
-            await TCPServer(ASGIWrapper(app), config, WorkerContext(None), {}, stream)
-
-        player = Player(case, connect, clock)
+        config = protocol_config(idle_connection=75)
+        server = Server(app, [door], config=config, drain=lambda: 0.0, cut=lambda: None, failed=bugs.append)
+        await nursery.start(server.run)
+        player = Player(case, door.connect, clock)
         with trio.move_on_after(LONGEST) as scope:
             await player.play()
-        troubles = list(player.troubles)
+        troubles = [*player.troubles, *(f"piproxy failed: {bug!r}" for bug in bugs)]
         if scope.cancelled_caught:
             troubles.append(f"not done after {LONGEST} virtual seconds")
         nursery.cancel_scope.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from typing import Any
@@ -148,6 +149,22 @@ async def structured(asked: Asked) -> dict[str, Any]:
     return {"object": json.loads((await asked.whole(response_format=shape)).choices[0].message.content)}
 
 
+async def together(task: Task) -> dict[str, Any]:
+    async def bare(request: httpx.Request) -> None:
+        request.headers.pop("authorization", None)
+
+    http = openai.DefaultAsyncHttpxClient(http1=False, http2=True, event_hooks={"request": [bare]})
+    async with openai.AsyncOpenAI(base_url=task.base_url, api_key=task.key, max_retries=0, http_client=http) as api:
+
+        async def one() -> str:
+            stream = await api.chat.completions.create(model=task.model, messages=[USER], stream=True)
+            return "".join([choice.delta.content or "" async for chunk in stream for choice in chunk.choices])
+
+        await one()  # opens the connection
+        texts = await asyncio.gather(*(one() for _ in range(4)))
+    return {"text": "four answers" if len(set(texts)) == 1 else str(texts)}
+
+
 async def play(task: Task) -> dict[str, Any]:
     asked = Asked(task)
     match task.scenario:
@@ -188,6 +205,8 @@ async def play(task: Task) -> dict[str, Any]:
                 await asked.whole(timeout=1.0)
             except openai.APITimeoutError:
                 return {"left": True}
+        case "together":
+            return await together(task)
         case "nobody":
             await asked.whole(model="nobody/nothing")
         case "models":

@@ -1,0 +1,123 @@
+"""The suite's own tools: what is written down, what is taken out, what counts as a difference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hpack import Encoder
+from hyperframe.frame import HeadersFrame, SettingsFrame
+
+from conformance.blocks import GOT, SENT, Block, dump, parse
+from conformance.case import Exchange, folders, load
+from conformance.clients import TABLE, clients
+from conformance.compare import difference, rows
+from conformance.messages import PREFACE, Reader
+from conformance.scenarios import SCENARIOS
+from conformance.strip import SecretLeft, stripped
+
+README = Path(__file__).with_name("README.md")
+
+
+def answered(body: bytes, *, status: int = 200, kind: str = "text/event-stream") -> Exchange:
+    """A request and this answer."""
+    asked, replied = Reader("client"), Reader("server")
+    asked.feed(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", 0.0)
+    head = f"HTTP/1.1 {status} \r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    replied.feed(head + body, 0.1)
+    return Exchange(1, asked.messages[0], replied.messages[0], left=False)
+
+
+def frames(*texts: str, id: str = "c1") -> bytes:
+    """A stream of these pieces of text."""
+    values = [{"id": id, "created": len(texts), "choices": [{"delta": {"content": text}}]} for text in texts]
+    return b"".join(b"data: %s\n\n" % json.dumps(value).encode() for value in values) + b"data: [DONE]\n\n"
+
+
+def test_blocks_are_written_and_read() -> None:
+    """Any bytes come back, with their times, those of the format itself too."""
+    odd = b"### sent 1 at 0.1 size 3\n"
+    blocks = [Block(SENT, 1, 0.000001, odd), Block(GOT, 12, 3.5, b"\r\n\xff\x00"), Block(GOT, 1, 4)]
+    assert parse(dump(blocks)) == blocks
+
+
+def test_damaged_blocks_are_refused() -> None:
+    """An editor that changes line ends does not go unnoticed."""
+    damaged = dump([Block(SENT, 1, 0.0, b"a\r\nb")]).replace(b"\r\n", b"\n")
+    with pytest.raises(ValueError, match="not as long"):
+        parse(damaged)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Authorization: Bearer SECRETSECRET",
+        "x-api-key: SECRETSECRET",
+        "X-Goog-Api-Key:SECRETSECRET",
+        "cookie: a=SECRETSECRET",
+        "x-other: sk-proj-SECRETSECRETSECRET",
+        "x-other: ghp_SECRETSECRETSECRETSECRET",
+        "x-other: named-SECRETSECRET",
+    ],
+)
+def test_secrets_are_taken_out(line: str) -> None:
+    """A key goes, cut anywhere, and every byte keeps its place."""
+    data = f"GET / HTTP/1.1\r\nhost: x\r\n{line}\r\n\r\n".encode()
+    for cut in range(len(data)):
+        blocks = [Block(SENT, 1, 0.0, data[:cut]), Block(GOT, 1, 0.1, b"x"), Block(SENT, 1, 0.2, data[cut:])]
+        clean = stripped(blocks, ["named-SECRETSECRET"])
+        assert b"SECRET" not in b"".join(block.data for block in clean)
+        assert [len(block.data) for block in clean] == [len(block.data) for block in blocks]
+
+
+def test_http2_with_a_key_is_not_recorded() -> None:
+    """HTTP/2 hides headers from a search, so a connection that carries a key is refused."""
+    frame = HeadersFrame(1, flags=["END_HEADERS", "END_STREAM"])
+    frame.data = Encoder().encode([(":method", "GET"), ("authorization", "Bearer key")])
+    data = PREFACE + SettingsFrame(0).serialize() + frame.serialize()
+    with pytest.raises(SecretLeft):
+        stripped([Block(SENT, 1, 0.0, data)])
+
+
+def test_ids_dates_and_cuts_do_not_matter() -> None:
+    """Two streams that say the same are the same."""
+    assert rows(answered(frames("Hel", "lo"))) == rows(answered(frames("Hello", id="c2")))
+
+
+def test_white_space_matters() -> None:
+    """A trimmed answer is another answer, and the difference can be read."""
+    old, new = rows(answered(frames(" Hello "))), rows(answered(frames("Hello")))
+    assert '-content: " Hello "' in difference(old, new, "answer")
+
+
+def test_statuses_matter() -> None:
+    """The same words with another status are another answer."""
+    body = b'{"error":{"message":"no"}}'
+    refused, failed = (answered(body, status=status, kind="application/json") for status in (400, 500))
+    assert rows(refused) != rows(failed)
+
+
+def test_every_case_is_known() -> None:
+    """Each folder belongs to a client of clients.toml at its version and to a scenario."""
+    known = clients()
+    for folder in folders():
+        about = load(folder).about
+        assert folder.parent.name in known, folder
+        assert about["scenario"] in SCENARIOS, folder
+        assert about["version"] == known[folder.parent.name].version, f"{folder}: {TABLE.name} has another version"
+
+
+def test_the_readme_counts_right() -> None:
+    """Its table has each client with its version and its number of cases."""
+    text = README.read_text(encoding="utf-8")
+    for name, client in clients().items():
+        assert f"| {name} | {client.version} | {len(folders(f'/{name}/'))} |" in text
+
+
+def test_the_readme_names_cases_that_exist() -> None:
+    """Every known difference points to a recording."""
+    text = README.read_text(encoding="utf-8").partition("## Known differences")[2].partition("## Clients")[0]
+    named = {word.strip("`,") for word in text.split() if word.startswith("`") and word.count("/") == 1}
+    cases = {f"{folder.parent.name}/{folder.name}" for folder in folders()}
+    assert {name for name in named if name.split("/")[0] in clients()} <= cases

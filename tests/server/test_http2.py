@@ -15,6 +15,9 @@ from fakes.provider import DONE, Conversation, chunk
 from fakes.tls import write_tls
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from piproxy.credential import Credential
+from piproxy.model import Model
+
 STREAM = {**CHAT, "stream": True}
 PATH = "/v1/chat/completions"
 
@@ -112,6 +115,28 @@ async def test_a_client_that_leaves_ends_the_upstream_in_that_instant(
         assert client.done is not None
         assert client.done.is_set() == (how == "close")
         await client.leave()
+
+
+@pytest.mark.parametrize("how", ["HTTP/1.1", "h2c", "TLS"])
+async def test_a_client_that_leaves_while_its_login_is_refreshed(
+    how: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The provider is never asked; the refresh is not the request's, and goes on (its own tests show that)."""
+
+    async def refreshing(model: Model, override: str | None) -> Credential:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async with gateway(tmp_path, hello) as g:
+        g.engine.exchange._credential = refreshing
+        client = g.client() if how == "HTTP/1.1" else await connect(g, how == "TLS")
+        await client.send("POST", PATH, STREAM)
+        await trio.sleep(5)
+        assert len(g.engine.exchange) == 1
+        await client.leave()
+        await wait_all_tasks_blocked()
+        assert (g.provider.opened, len(g.engine.exchange)) == (0, 0)
+        assert [line["ending"] for line in g.log] == ["client left"]
 
 
 @BOTH

@@ -35,6 +35,12 @@ PARTS = {"content": {"role": "model", "parts": [{"text": "y" * 35}]}}
             _sse({**_choice("y" * 35), "usage": {"prompt_tokens": 7, "completion_tokens": 3}}),
             (7, 3, False),
         ),
+        (
+            "openai-responses",
+            _sse({"type": "response.created", "response": {"id": "r", "model": "m"}})
+            + _sse({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "y" * 35}),
+            (None, 10, True),
+        ),
         ("mistral-conversations", _sse(_choice("y" * 35)), (None, 10, True)),
         ("google-generative-ai", _sse({"candidates": [PARTS]}), (None, 10, True)),
         ("google-generative-ai", _sse({"candidates": [PARTS], "usageMetadata": COUNTED}), (7, 3, False)),

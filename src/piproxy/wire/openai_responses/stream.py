@@ -69,6 +69,11 @@ class ResponsesParser:
         self._started = False
         self._finished = False
 
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """See :class:`~piproxy.wire.room.TellsUsage`."""
+        return self._estimate() if self._started else None
+
     def feed(self, data: bytes) -> Sequence[Event]:
         """See :class:`~piproxy.wire.room.StreamParser`."""
         events: list[Event] = []

@@ -84,7 +84,7 @@ def _fields(record: Record, seconds: float) -> dict[str, Json]:
 def _human(record: Record, seconds: float) -> str:
     words = [_now(), record.method, _printable(record.path), str(record.status or "-")]
     if record.model is not None:
-        words.append(f"{record.provider}/{record.model}")
+        words += [f"{record.provider}/{record.model}", f"api={record.api}"]
     words.append(f"{seconds:.3f}s")
     if record.queued >= 0.001:
         words.append(f"queued={record.queued:.3f}s")
@@ -99,6 +99,9 @@ def _human(record: Record, seconds: float) -> str:
     if record.dropped:
         words.append("dropped=" + ",".join(record.dropped))
     words += [str(record.ending).replace(" ", "-"), record.request_id]
+    for name, id_ in (("client", record.client_request_id), ("upstream", record.upstream_id)):
+        if id_ is not None:
+            words.append(f"{name}={_printable(id_)}")
     if record.error is not None:
         words.append("- " + _printable(redact(record.error)))
     return " ".join(words)

@@ -1,0 +1,105 @@
+"""One line per request, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes.gateway import CHAT, gateway
+from fakes.provider import DONE, Conversation, chunk
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from piproxy.events import Usage
+from piproxy.exchange import Ending, Record
+from piproxy.server.log import Log
+
+
+def record() -> Record:
+    return Record(
+        request_id="req_1",
+        client_request_id="mine",
+        method="POST",
+        path="/v1/chat/completions",
+        status=200,
+        model="m",
+        provider="p",
+        api="openai-completions",
+        stream=True,
+        upstream_id="up-1",
+        first_event=0.25,
+        usage=Usage(input=10, output=5, cache_read=2, reasoning=1),
+        cost=0.00123,
+        dropped=("seed",),
+    )
+
+
+def test_a_line_for_programs() -> None:
+    """Ids, model, status, times, tokens, cost and how it ended."""
+    lines: list[str] = []
+    Log("json", lines.append).request(record(), 1.5)
+    told = json.loads(lines[0])
+    assert told.pop("time")
+    assert told == {
+        "event": "request",
+        "request_id": "req_1",
+        "client_request_id": "mine",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "status": 200,
+        "model": "m",
+        "provider": "p",
+        "api": "openai-completions",
+        "stream": True,
+        "seconds": 1.5,
+        "first_event": 0.25,
+        "prompt_tokens": 12,
+        "completion_tokens": 5,
+        "cached_tokens": 2,
+        "reasoning_tokens": 1,
+        "cost": 0.00123,
+        "dropped": ["seed"],
+        "upstream_id": "up-1",
+        "ending": "done",
+    }
+
+
+def test_a_line_for_people() -> None:
+    """The same in one readable line."""
+    lines: list[str] = []
+    Log("human", lines.append).request(record(), 1.5)
+    assert lines[0].split(" ", 1)[1] == (
+        "POST /v1/chat/completions 200 p/m api=openai-completions 1.500s first=0.250s tokens=12+5 $0.001230 "
+        "dropped=seed done req_1 client=mine upstream=up-1"
+    )
+
+
+def test_a_line_stays_a_line() -> None:
+    """Whatever a client or a provider writes."""
+    lines: list[str] = []
+    odd = Record(request_id="r", path="/a\nb", client_request_id="x\r\ny", error="no\n\x1b[31m", ending=Ending.REFUSED)
+    for style in ("human", "json"):
+        Log(style, lines.append).request(odd, 0.0)
+    assert not any(c in line for line in lines for c in "\n\r\x1b")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_content_is_not_logged(streamed: bool, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Neither what the client said nor what the model said, nor the client's headers; one line for the request."""
+
+    async def script(talk: Conversation) -> None:
+        await talk.head()
+        await talk.data(chunk(content="answer-marker"), chunk(finish_reason="stop"), DONE)
+        await talk.end()
+
+    async with gateway(tmp_path, script) as g:
+        client = g.client()
+        body = {**CHAT, "messages": [{"role": "user", "content": "question-marker"}], "stream": streamed}
+        body |= {"user": "user-marker", "tools": [{"type": "function", "function": {"name": "tool-marker"}}]}
+        assert (await client.ask("POST", "/v1/chat/completions", body, x_other="header-marker")).status == 200
+        bad = {**body, "temperature": "value-marker", "messages": [{"role": "user", "content": "question-marker"}]}
+        assert (await client.ask("POST", "/v1/chat/completions?key=query-marker", bad)).status == 400
+        await client.leave()
+        await wait_all_tasks_blocked()
+        assert len(g.log) == 2
+        assert not any("marker" in line for line in g.lines)

@@ -12,10 +12,9 @@ import trio
 from fakes.tls import Tls
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.worker_context import WorkerContext
 from trio.testing import memory_stream_pair
 
-from piproxy.server.tcp import ClientConnection
+from piproxy.server.tcp import ClientConnection, Context
 
 
 class _Socket:
@@ -95,7 +94,7 @@ class Client:
         nursery.start_soon(self._serve, app)
 
     async def _serve(self, app: Any) -> None:
-        context = WorkerContext(None)
+        context = Context()
         await ClientConnection(ASGIWrapper(app), self.config, context, self._theirs, stall=self.stall)
         self.server_done.set()
 

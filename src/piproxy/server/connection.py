@@ -48,7 +48,7 @@ class Connection(TrioASGIHTTPConnection):
             async with trio.open_nursery() as nursery:
                 scope[NURSERY] = nursery
                 nursery.start_soon(self.handle_messages, nursery, request, partial(self._receive, receive))
-                nursery.start_soon(self.handle_request, nursery, request, partial(self._send, send))
+                await self.handle_request(nursery, request, partial(self._send, send))
         except BaseException:
             record.ending = record.ending if self._ended else Ending.SHUTDOWN
             raise

@@ -18,10 +18,9 @@ from typing import Any, Final
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.worker_context import WorkerContext
 
 from piproxy.server.sockets import ClientListener, ClientStream
-from piproxy.server.tcp import ClientConnection
+from piproxy.server.tcp import ClientConnection, Context
 
 FLUSH: Final = 2.0
 """Seconds for the last frames of a shutdown."""
@@ -70,7 +69,7 @@ class Server:
         self._stall = stall
         self._tls = tls
         self._stop = trio.Event()
-        self._context = WorkerContext(None)
+        self._context = Context()
         self._clients = Clients()
 
     @property
@@ -96,6 +95,7 @@ class Server:
                 await self._stop.wait()
                 accepting.cancel_scope.cancel()
             await self._context.terminated.set()
+            self._context.close_idle()
             await self._clients.gone(self._drain())
             if self._clients:
                 self._cut()

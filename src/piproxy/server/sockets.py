@@ -14,6 +14,8 @@ from typing import Final
 
 import trio
 
+from piproxy.upstream.sockets import TcpStream
+
 _LINGER_OFF: Final = struct.pack("ii", 1, 0)
 
 
@@ -23,13 +25,15 @@ class ClientStream(trio.abc.HalfCloseableStream):
     def __init__(self, stream: trio.SocketStream, stall: float) -> None:
         self.socket = stream.socket
         self.stalled = False
-        self._stream = stream
+        self._stream = TcpStream(stream)
         self._stall = stall
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Raises :class:`trio.BrokenResourceError` if the client took nothing for ``stall`` seconds."""
+        sent = self.send_now(data)
+        if sent == len(data):
+            return
         with trio.move_on_after(self._stall) as scope, memoryview(data) as view:
-            sent = 0
             try:
                 while sent < len(view):
                     sent += await self.socket.send(view[sent:])
@@ -42,6 +46,10 @@ class ClientStream(trio.abc.HalfCloseableStream):
             self.stalled = True
             self.abort()
             raise trio.BrokenResourceError("the client has stopped reading")
+
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
+        """Bytes that can be sent without waiting, and are; :meth:`send_all` finds out about anything else."""
+        return self._stream.send_now(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

@@ -28,7 +28,7 @@ from conformance.provider import Provider, scripted
 from conformance.scenarios import SCENARIOS
 from conformance.strip import stripped
 from conformance.tap import Tap
-from conformance.vendors import agent_files
+from conformance.vendors import UPSTREAM_KEY, agent_files
 
 KEY: Final = "conformance-client-key"
 LONGEST: Final = 400.0
@@ -102,7 +102,7 @@ async def drive(client: Driver, scenario: str, model: str, *, server: int, liste
         await trio.sleep(0.3)  # closes of connections are on their way
         nursery.cancel_scope.cancel()
     recording = Recording(
-        *(stripped(log, [KEY, "upstream-key", client.home, str(place())]) for log in (tap.sent, provider.log, tap.got))
+        *(stripped(log, [KEY, UPSTREAM_KEY, client.home, str(place())]) for log in (tap.sent, provider.log, tap.got))
     )
     wanted = SCENARIOS[scenario].sees
     wrong = [f"{key}: {seen.get(key)!r}, not {value!r}" for key, value in wanted.items() if not _same(seen, key, value)]

@@ -14,9 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.case import Case, folders, load
+from conformance.case import Case, Recording, folders, load
 from conformance.inside import play
-from conformance.vendors import agent_files
+from conformance.strip import stripped
+from conformance.vendors import UPSTREAM_KEY, agent_files
 from conformance.verdict import verdict
 
 
@@ -48,9 +49,10 @@ def _play(case: Case, *, accept: bool) -> bool:
     wrong = verdict(case, played)
     print(f"{'DIFFERS' if wrong else 'ok     '} {case.id}", *wrong, sep="\n")
     if wrong and accept:
-        case.recording.expected = played.recording.expected
-        case.recording.upstream = played.recording.upstream
-        case.recording.request = played.recording.request
+        now = played.recording
+        case.recording = Recording(
+            stripped(now.request), stripped(now.upstream, [UPSTREAM_KEY]), stripped(now.expected)
+        )
         case.save()
     return bool(wrong)
 

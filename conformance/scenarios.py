@@ -187,7 +187,6 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "pipelined": Scenario(_text, {"text": TEXT}, "three requests at once on one HTTP/1.1 connection"),
     "pipelined-abort": Scenario(_abort, {"left": True}, "a request waits behind the stream that is broken off"),
     "abort-early": Scenario(_abort, {"left": True}, "the client leaves before the answer begins"),
-    "half-close": Scenario(_text, {"text": TEXT}, "the client closes its side once it has asked"),
     "unknown-field": Scenario(_text, {"failed": True}, "a field that nobody knows"),
     "bad-json": Scenario(_text, {"failed": True}, "a body that is not JSON"),
     "no-such-path": Scenario(_text, {"failed": True}, "a path that does not exist"),

@@ -38,8 +38,14 @@ class SecretLeft(Exception):
     """A secret that cannot be taken out."""
 
 
-def stripped(blocks: Sequence[Block], secrets: Sequence[str] = ()) -> list[Block]:
-    """The same blocks without secrets; each connection and side is searched as a whole. Raises :class:`SecretLeft`."""
+def stripped(
+    blocks: Sequence[Block], secrets: Sequence[str] = (), *, names: Sequence[str] | None = None
+) -> list[Block]:
+    """The same blocks without secrets; each connection and side is searched as a whole. Raises :class:`SecretLeft`.
+
+    ``names`` are those of the machine and its user, if not of this one.
+    """
+    secrets = (*secrets, *(_names() if names is None else names))
     sides: dict[tuple[str, int], bytearray] = {}
     for block in blocks:
         sides.setdefault((block.word, block.number), bytearray()).extend(block.data)
@@ -65,7 +71,7 @@ def _clean(data: bytes, secrets: Sequence[str]) -> bytes:
         return data
     data = _HEADER.sub(lambda found: found[1] + found[2] + b"x" * len(found[3]), data)
     data = _TOKENS.sub(lambda found: b"x" * len(found[0]), data)
-    for secret in (*secrets, *_names()):
+    for secret in secrets:
         data = data.replace(secret.encode(), b"x" * len(secret.encode()))
     return data
 

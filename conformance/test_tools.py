@@ -14,8 +14,10 @@ from conformance.case import Exchange, folders, load
 from conformance.clients import TABLE, clients
 from conformance.compare import difference, rows
 from conformance.messages import PREFACE, Reader
+from conformance.record import KEY
 from conformance.scenarios import SCENARIOS
 from conformance.strip import SecretLeft, stripped
+from conformance.vendors import UPSTREAM_KEY
 
 README = Path(__file__).with_name("README.md")
 
@@ -78,6 +80,14 @@ def test_http2_with_a_key_is_not_recorded() -> None:
     data = PREFACE + SettingsFrame(0).serialize() + frame.serialize()
     with pytest.raises(SecretLeft):
         stripped([Block(SENT, 1, 0.0, data)])
+
+
+@pytest.mark.parametrize("name", ["request", "upstream", "expected"])
+def test_no_recording_holds_a_secret(name: str) -> None:
+    """There is nothing left to take out of what is in the repository."""
+    for folder in folders():
+        blocks = getattr(load(folder).recording, name)
+        assert stripped(blocks, [KEY, UPSTREAM_KEY], names=[]) == blocks, folder
 
 
 def test_ids_dates_and_cuts_do_not_matter() -> None:

@@ -225,6 +225,9 @@ MODELS: Final[Mapping[str, str]] = {
 }
 """The models that clients ask for, one for each API."""
 
+UPSTREAM_KEY: Final = "upstream-key"
+"""What piproxy shows the scripted providers."""
+
 
 def api_of(path: str) -> str:
     """Which API a request path belongs to."""
@@ -244,5 +247,5 @@ def agent_files(upstream: str) -> dict[str, Json]:
     for model, api in MODELS.items():
         entry = {"id": model, "name": model, "reasoning": True, "input": ["text", "image"], "cost": cost, **size}
         address = upstream + base.get(api, "")
-        providers[model] = {"baseUrl": address, "api": api, "apiKey": "upstream-key", "models": [entry]}
+        providers[model] = {"baseUrl": address, "api": api, "apiKey": UPSTREAM_KEY, "models": [entry]}
     return {"models.json": {"providers": providers}, "auth.json": {}, "settings.json": {}}

@@ -115,10 +115,6 @@ def play(task: Task) -> dict[str, Any]:
             time.sleep(0.05)
             line.socket.close()
             return {"left": True}
-        case "half-close":
-            line.socket.sendall(line.request())
-            line.socket.shutdown(socket.SHUT_WR)
-            return {"text": line.answer()}
     return {}
 
 

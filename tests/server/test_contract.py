@@ -204,3 +204,46 @@ async def test_signed_thinking_is_given_to_whoever_knows_it(
             again = {**body, "messages": [*CHAT["messages"], told, {"role": "user", "content": "Why?"}]}
             assert (await ask(g, again)).status == 200
             assert b'"signature":"c2ln"' in g.provider.asked[1].body.replace(b": ", b":")
+
+
+async def test_the_clients_own_key_leaves_configured_headers_alone(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """It replaces the key, and nothing else that models.json says."""
+    models = models_json()
+    models["providers"]["p-openai-completions"]["headers"] = {"X-Team": "blue"}
+    async with gateway(tmp_path, saying(HELLO), models=models) as g:
+        body = {**CHAT, "model": "p-openai-completions/m"}
+        assert (await ask(g, body, x_pi_upstream_api_key="sk-the-clients-own-0123456789")).status == 200
+        sent = g.provider.asked[0].headers
+        assert (sent["authorization"], sent["x-team"]) == ("Bearer sk-the-clients-own-0123456789", "blue")
+
+
+@pytest.mark.parametrize(
+    ("api", "signature"),
+    [("anthropic-messages", b"c2ln"), ("bedrock-converse-stream", b"c2ln"), ("google-vertex", b"dGg=")],
+)
+async def test_signatures_that_a_client_drops_are_remembered(
+    api: str, signature: bytes, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Signed thinking goes back with the call that it led to, whoever lost it on the way."""
+
+    async def signed(talk: Conversation) -> None:
+        part = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "dGg="}
+        end = {"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]}
+        await talk.head()
+        await talk.data(b"data: " + json.dumps(end).encode() + b"\n\n")
+        await talk.end()
+
+    call = Said(thinking=["Rainy?"], calls=[("f", "{}")])
+    script = saying(signed if api == "google-vertex" else call, HELLO)
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    async with gateway(tmp_path, script, models=models_json()) as g:
+        body = {**CHAT, "model": f"p-{api}/m", "tools": [tool], "reasoning_effort": "high", "max_tokens": 9000}
+        made = (await ask(g, body)).json["choices"][0]["message"]["tool_calls"][0]
+        bare = {"id": made["id"], "type": "function", "function": made["function"]}
+        history = [
+            *CHAT["messages"],
+            {"role": "assistant", "tool_calls": [bare]},
+            {"role": "tool", "tool_call_id": made["id"], "content": "rain"},
+        ]
+        assert (await ask(g, {**body, "messages": history})).status == 200
+        assert signature in g.provider.asked[1].body

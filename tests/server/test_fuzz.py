@@ -210,7 +210,8 @@ def test_bodies_of_any_kind(tmp_path_factory: Any, bodies: list[bytes], strictne
             for body in bodies:
                 _judge(await _ask(g, client, body), body)
             await client.leave()
-            # Only what serves the gateway itself is left: the test's own task, and nothing of any request.
+            with trio.fail_after(60):
+                await client.server_done.wait()  # every task of every request has ended
             assert len(g.engine.exchange) == 0
 
     trio.run(run, clock=MockClock(autojump_threshold=0))

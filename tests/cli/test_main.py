@@ -15,6 +15,7 @@ from piproxy.cli.main import COMMANDS
 EVERY = [
     *COMMANDS,
     *(f"config {name}" for name in ("show", "path", "get", "set", "unset", "reset", "schema", "entries", "edit")),
+    *(f"service {name}" for name in ("install", "uninstall")),
     *(f"pi {name}" for name in ("install", "uninstall", "path")),
 ]
 

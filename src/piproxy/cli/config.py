@@ -23,6 +23,10 @@ from piproxy.settings.describe import table as settings_table
 _STDIN: Final = "-"
 
 
+def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [key for key in BY_KEY if key.startswith(incomplete)]
+
+
 @click.group(short_help="Show and change the settings.")
 def config() -> None:
     """Show and change the settings.
@@ -76,7 +80,7 @@ def path() -> None:
 
 
 @config.command()
-@click.argument("key")
+@click.argument("key", shell_complete=_complete_key)
 @click.option("--reveal", is_flag=True, help="Print a secret as it is.")
 def get(key: str, reveal: bool) -> None:
     """Print one setting's value; lists and objects as JSON.
@@ -92,7 +96,7 @@ def get(key: str, reveal: bool) -> None:
 
 
 @config.command(name="set")
-@click.argument("key")
+@click.argument("key", shell_complete=_complete_key)
 @click.argument("value")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def set_(key: str, value: str, as_json: bool) -> None:
@@ -117,7 +121,7 @@ def set_(key: str, value: str, as_json: bool) -> None:
 
 
 @config.command()
-@click.argument("keys", metavar="KEY…", nargs=-1, required=True)
+@click.argument("keys", metavar="KEY…", nargs=-1, required=True, shell_complete=_complete_key)
 def unset(keys: tuple[str, ...]) -> None:
     """Remove settings from proxy-config.json: the defaults apply again.
 

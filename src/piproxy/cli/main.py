@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "doctor": "piproxy.cli.doctor:doctor",
     "connect": "piproxy.cli.connect.command:connect",
     "pi": "piproxy.cli.pi:pi",
+    "service": "piproxy.cli.service:service",
+    "completion": "piproxy.cli.completion:completion",
     "status": "piproxy.cli.status:status",
     "stop": "piproxy.cli.stop:stop",
 }
@@ -52,7 +54,9 @@ class Commands(click.Group):
         return command if isinstance(command, click.Command) else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] not in _OWN_OPTIONS):
+        # A shell that completes wants to know the commands.
+        implied = not args or (args[0].startswith("-") and args[0] not in _OWN_OPTIONS)
+        if implied and not ctx.resilient_parsing:
             args = ["serve", *args]
         return super().parse_args(ctx, args)
 

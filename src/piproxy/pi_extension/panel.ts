@@ -56,6 +56,10 @@ class Panel implements Component {
 	private readonly list: SettingsList;
 	private note = "Changes are saved at once.";
 	private complaint = false;
+	/** The saves so far, one after the other: each reads and writes the whole file. */
+	private saves: Promise<unknown> = Promise.resolve();
+	/** How many saves of a setting are still to come. */
+	private readonly waiting = new Map<string, number>();
 
 	constructor(
 		private readonly entries: Entry[],
@@ -169,7 +173,15 @@ class Panel implements Component {
 	}
 
 	/** Save one value, and show what piproxy made of it; gives its complaint, or nothing. */
-	private async save(key: string, text: string): Promise<string> {
+	private save(key: string, text: string): Promise<string> {
+		this.waiting.set(key, (this.waiting.get(key) ?? 0) + 1);
+		const saved = this.saves.then(() => this.saveNow(key, text));
+		this.saves = saved;
+		return saved;
+	}
+
+	private async saveNow(key: string, text: string): Promise<string> {
+		this.waiting.set(key, (this.waiting.get(key) ?? 1) - 1);
 		const at = this.entries.findIndex((entry) => entry.key === key);
 		const done = await ask(["config", "set", key, "-", "--json"], text).catch((error: Error) => ({ code: 1, out: "", err: error.message }));
 		const complaint = done.code === 0 ? "" : words(done) || "It was not saved.";
@@ -179,7 +191,7 @@ class Panel implements Component {
 			const later = saved.restart && own() ? " It counts from the next /proxy start on." : "";
 			this.tell(saved.wins ? `Saved, but ${saved.wins} is set and wins.` : `Saved: ${saved.label} is ${saved.shown}.${later}`);
 		} else this.tell(complaint, true);
-		this.list.updateValue(key, this.entries[at]!.shown);
+		if (!this.waiting.get(key)) this.list.updateValue(key, this.entries[at]!.shown);
 		this.look.draw();
 		return complaint;
 	}

@@ -1,0 +1,79 @@
+"""``piproxy service``: the files, and who is asked to use them."""
+
+from __future__ import annotations
+
+import plistlib
+import sys
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+from fakes.command import Home
+
+from piproxy.cli.service import launchd, systemd
+
+
+def test_a_systemd_unit() -> None:
+    """The unit starts this Python's piproxy with what it needs of the environment; wrong settings are not retried."""
+    manager = systemd(Path("/home/me/.config"), {"PATH": "/usr/bin", "PI_CODING_AGENT_DIR": '/a b/100%$"'})
+    unit = RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(manager.text)
+    assert unit["Service"]["ExecStart"] == f'"{sys.executable}" -m piproxy serve'
+    assert 'Environment="PATH=/usr/bin"\n' in manager.text
+    assert r'Environment="PI_CODING_AGENT_DIR=/a b/100%%$$\""' in manager.text
+    assert unit["Service"]["RestartPreventExitStatus"] == "2"
+    assert unit["Install"]["WantedBy"] == "default.target"
+    assert manager.path == Path("/home/me/.config/systemd/user/piproxy.service")
+
+
+def test_a_launchd_agent() -> None:
+    """The agent is a property list that starts the same command and again after a crash only."""
+    manager = launchd(Path("/Users/me"), {"PATH": "/usr/bin"}, Path("/Users/me/.pi/agent"))
+    agent = plistlib.loads(manager.text.encode())
+    assert agent["ProgramArguments"] == [sys.executable, "-m", "piproxy", "serve"]
+    assert agent["EnvironmentVariables"] == {"PATH": "/usr/bin"}
+    assert agent["KeepAlive"] == {"SuccessfulExit": False}
+    assert agent["StandardErrorPath"] == "/Users/me/.pi/agent/proxy.log"
+    assert manager.path == Path("/Users/me/Library/LaunchAgents/dev.pi.piproxy.plist")
+
+
+@pytest.fixture
+def unit(home: Home) -> Path:
+    """Where the unit goes; ``systemctl`` is one that notes how it was called."""
+    bin_dir = home.path / "bin"
+    bin_dir.mkdir()
+    fake = bin_dir / "systemctl"
+    fake.write_text(
+        f'#!/bin/sh\necho "$@" >> {home.path}/calls\n[ ! -e {home.path}/broken ] || {{ echo no bus >&2; exit 1; }}\n'
+    )
+    fake.chmod(0o755)
+    home.environ["PATH"] = f"{bin_dir}:/usr/bin:/bin"
+    return home.path / ".config" / "systemd" / "user" / "piproxy.service"
+
+
+def test_install_and_uninstall(home: Home, unit: Path) -> None:
+    """Installing writes and starts, uninstalling stops and removes; a second time there is nothing to do."""
+    printed = home.piproxy("service", "install", "--print").stdout
+    assert not unit.exists()
+    done = home.piproxy("service", "install")
+    assert done.stdout.splitlines()[0] == f"wrote {unit}"
+    assert unit.read_text() == printed
+    assert home.piproxy("service", "uninstall").stdout == f"removed {unit}\n"
+    assert not unit.exists()
+    assert "nothing is installed" in home.piproxy("service", "uninstall").stdout
+    assert (home.path / "calls").read_text().splitlines() == [
+        "--user daemon-reload",
+        "--user enable --now piproxy.service",
+        "--user restart piproxy.service",
+        "--user disable --now piproxy.service",
+    ]
+
+
+def test_a_manager_that_refuses_is_quoted(home: Home, unit: Path) -> None:
+    """What systemctl says is passed on; the file alone can still be written."""
+    (home.path / "broken").touch()
+    done = home.piproxy("service", "install")
+    assert (done.returncode, "failed: no bus" in done.stderr) == (2, True)
+    assert home.piproxy("service", "install", "--no-start").returncode == 0
+    assert unit.exists()

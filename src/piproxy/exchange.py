@@ -34,7 +34,7 @@ from piproxy.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from piproxy.events import Event, Finish, Usage
+from piproxy.events import Event, Finish, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, Usage
 from piproxy.model import Model
 from piproxy.pi.cost import cost_of
 from piproxy.redact import conceal
@@ -50,6 +50,8 @@ DRAIN: Final = 0.1
 """Seconds that a finished answer may take to end its HTTP body, so that the connection can be used again."""
 ERROR_BODY: Final = 2.0
 """Seconds for the words of a refusal; its status is known, and counts without them."""
+MAX_WHOLE: Final = 64 * 1024 * 1024
+"""Characters that an answer in one piece may have: a provider that never ends must not fill the memory."""
 UPSTREAM_IDS: Final = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
 LAST_FRAME: Final = 5.0
 """Seconds that a client gets to take the error frame of a stream that failed."""
@@ -209,8 +211,13 @@ class Exchange:
     async def whole(self, call: Call, fold: Encoder) -> tuple[Head, bytes]:
         """The answer in one piece. Raises :class:`PiproxyError`; cancelled when the client leaves."""
         body: list[bytes] = []
+        size = 0
 
         def deliver(events: Sequence[Event]) -> None:
+            nonlocal size
+            size += sum(map(_size, events))
+            if size > MAX_WHOLE:
+                raise UpstreamBroken(f"The provider's answer has more than {MAX_WHOLE} characters.")
             body.append(fold.feed(events))
 
         try:
@@ -468,6 +475,16 @@ class _Deadline:
             deadline, seconds, why = self._end, self._limits.total, "The answer took longer than {} s."
         self._why = why, seconds
         self._scope.deadline = deadline
+
+
+def _size(event: Event) -> int:
+    """Characters, roughly: what is not text is small."""
+    match event:
+        case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
+            return len(text)
+        case ToolCallDelta(_, arguments):
+            return len(arguments)
+    return 100
 
 
 def _blamed(error: ProviderError, credential: Credential) -> ProviderError:

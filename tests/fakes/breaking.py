@@ -209,6 +209,7 @@ async def breaking(directory: Path, protocol: str, **flags: Any) -> AsyncIterato
 
         async with gateway(directory, script, models=MODELS, flags={**FLAGS, **flags}) as g:  # type: ignore[arg-type]
             lines: Any = g.provider
+            alone = tasks()
             client = await g.h2() if protocol == "h2" else g.client()
             b = Breaking(g, lines, client)
             await client.ask("GET", "/health")
@@ -216,3 +217,5 @@ async def breaking(directory: Path, protocol: str, **flags: Any) -> AsyncIterato
             b.tasks, b.asked = tasks(), len(g.lines)
             yield b
             await client.leave()
+            await wait_all_tasks_blocked()
+            assert tasks() == alone + lines.open, "a client is gone, its tasks are not"

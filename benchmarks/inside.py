@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import sys
+import tracemalloc
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -37,6 +38,8 @@ async def main(directory: str) -> None:
             while await orders.receive_some(4096):
                 gc.collect()
                 tell(figures())
+                if tracemalloc.is_tracing():  # PYTHONTRACEMALLOC=1 finds what grows
+                    _tell_growth()
         nursery.cancel_scope.cancel()
 
 
@@ -54,6 +57,19 @@ def figures() -> dict[str, float]:
         "rss": pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024,
         "objects": len(gc.get_objects()),
     }
+
+
+_snapshots: list[tracemalloc.Snapshot] = []
+
+
+def _tell_growth() -> None:
+    """What has been added since the second time, by line, to stderr."""
+    _snapshots.append(tracemalloc.take_snapshot())
+    if len(_snapshots) > 2:
+        _snapshots[2:] = _snapshots[-1:]
+        for line in _snapshots[-1].compare_to(_snapshots[1], "lineno")[:25]:
+            sys.stderr.write(f"{line}\n")
+        sys.stderr.write("\n")
 
 
 def tasks() -> int:

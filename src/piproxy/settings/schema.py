@@ -163,8 +163,8 @@ SCHEMA: Final[tuple[Setting, ...]] = (
         key="remoteImages",
         kind="boolean",
         default=False,
-        help="Accept http(s) image addresses: the provider fetches them, or, where it cannot, piproxy does, from public "
-        "servers only.",
+        help="Accept http(s) image addresses: the provider fetches them, or, where it cannot, piproxy does, from "
+        "public servers only.",
         variables=(Variable(name="PI_PROXY_REMOTE_IMAGES"),),
         node=True,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -180,3 +181,16 @@ def test_config_needs_a_terminal(session: Session) -> None:
     with session.rpc() as pi:
         assert "needs a terminal" in pi.prompt("/proxy", kind="warning")
         assert "needs a terminal" in pi.prompt("/proxy config", kind="warning")
+
+
+def test_zed_is_kept_in_step(session: Session) -> None:
+    """With autoSync, starting the proxy brings Zed's list of models up to date; without it Zed's file stays away."""
+    with session.rpc() as pi:
+        assert "listens on" in pi.prompt("/proxy start", kind="info")
+        assert "has stopped" in pi.prompt("/proxy stop", kind="info")
+        zed = session.home / ".config" / "zed" / "settings.json"
+        assert not zed.exists()
+        session.piproxy("config", "set", "zed", "providerName=Pi Proxy,autoSync=true")
+        assert "listens on" in pi.prompt("/proxy start", kind="info")
+        wait_for("Zed's settings", zed.exists)
+        assert json.loads(zed.read_text())["language_models"]["openai_compatible"]["Pi Proxy"]["api_url"] == session.url

@@ -18,7 +18,7 @@ from piproxy.settings.describe import allowed, shown
 
 MASK: Final = "********"
 _UNIT: Final = re.compile("(Sec|Mb)$")
-_SHORT: Final = {"id": "ID", "zed": "Zed"}
+_SHORT: Final = {"id": "ID", "tls": "TLS", "zed": "Zed"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,13 +73,21 @@ export async function start(ctx: Context): Promise<void> {
 	await showStatus(ctx);
 	const ends = child.own()?.lifetime === "detached" ? "It goes on when pi ends" : "It ends with this session";
 	tell(ctx, `The proxy listens on ${url}, process ${child.own()?.pid ?? "unknown"}. ${ends}.`);
+	await keepZed(ctx);
 }
 
-/** The line at the foot of pi's screen. */
-export async function showStatus(ctx: Context): Promise<void> {
+/** Let Zed know the models, if the setting zed says so. */
+export async function keepZed(ctx: Context): Promise<void> {
+	const done = await ask(["connect", "zed", "--auto"]);
+	if (done.code !== 0) tell(ctx, `Zed's settings were not changed: ${words(done)}`, "warning");
+}
+
+/** The line at the foot of pi's screen; whether a proxy runs. */
+export async function showStatus(ctx: Context): Promise<boolean> {
 	const now = await child.status();
 	const count = now.models === null ? "" : ` (${now.models} models)`;
 	ctx.ui.setStatus("piproxy", now.running ? `proxy: ${now.url}${count}` : undefined);
+	return now.running;
 }
 
 async function config(ctx: Context): Promise<void> {

@@ -4,7 +4,7 @@
 import type { ExtensionAPI } from "@mariozechner/pi-coding-agent";
 import * as child from "./child.ts";
 import { Trouble } from "./cli.ts";
-import { type Context, run, showStatus, start, SUBCOMMANDS, tell } from "./commands.ts";
+import { type Context, keepZed, run, showStatus, start, SUBCOMMANDS, tell } from "./commands.ts";
 
 export default function (pi: ExtensionAPI) {
 	pi.registerFlag("proxy", {
@@ -38,8 +38,11 @@ export default function (pi: ExtensionAPI) {
 		});
 		// Not awaited: pi does not wait for the proxy.
 		const wanted = pi.getFlag("proxy") === true && !child.own();
-		const look = wanted ? start(ctx) : ctx.hasUI ? showStatus(ctx) : Promise.resolve();
-		look.catch((error: unknown) => {
+		const look = async () => {
+			if (wanted) await start(ctx);
+			else if (ctx.hasUI && (await showStatus(ctx))) await keepZed(ctx);
+		};
+		look().catch((error: unknown) => {
 			if (wanted) tell(ctx, error instanceof Error ? error.message : String(error), "error");
 		});
 	});

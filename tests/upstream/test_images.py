@@ -347,9 +347,7 @@ async def test_the_certificate_is_checked_by_name(tmp_path: Path, monkeypatch: p
 
         async def dial(host: str, port: int) -> trio.abc.Stream:
             ours, theirs = memory_stream_pair()
-            nursery.start_soon(
-                provider.serve, trio.SSLStream(theirs, context, server_side=True, https_compatible=True)
-            )
+            nursery.start_soon(provider.serve, trio.SSLStream(theirs, context, server_side=True, https_compatible=True))
             return ours
 
         async with Images(Guard(resolve=resolve, dial=dial)) as images:
@@ -361,3 +359,30 @@ async def test_the_certificate_is_checked_by_name(tmp_path: Path, monkeypatch: p
                     with pytest.raises(InvalidRequest, match="certificate"):
                         await images.inlined(chat)
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+async def test_this_machine_is_refused_with_the_systems_own_resolver(host: str) -> None:
+    """What the tests above script is what the guard asks when nothing is scripted."""
+
+    async def dial(host: str, port: int) -> trio.abc.Stream:
+        raise AssertionError("connected")
+
+    with pytest.raises(module.Refused):
+        await Guard(dial=dial).open(host, 80)
+
+
+async def test_addresses_are_tried_in_turn() -> None:
+    """IPv4 first; the first failure is told when none answers."""
+    tried: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return ["2606:4700::1111", "8.8.8.8", "8.8.4.4"]
+
+    async def dial(host: str, port: int) -> trio.abc.Stream:
+        tried.append(host)
+        raise OSError(f"not {host}")
+
+    with pytest.raises(OSError, match="not 8.8.8.8"):
+        await Guard(resolve=resolve, dial=dial).open("images.test", 80)
+    assert tried == ["8.8.8.8", "8.8.4.4", "2606:4700::1111"]

@@ -17,6 +17,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from piproxy.credential import Credential
 from piproxy.model import Model
+from piproxy.server import http2
 
 STREAM = {**CHAT, "stream": True}
 PATH = "/v1/chat/completions"
@@ -239,16 +240,37 @@ async def test_a_large_whole_answer_passes_a_small_window(tmp_path: Path, autoju
         await client.leave()
 
 
-async def test_a_body_after_its_answer_disturbs_nobody(tmp_path: Path, autojump_clock: MockClock) -> None:
-    """The client is told with NO_ERROR that the rest is not needed, and other streams go on."""
+async def test_a_body_after_its_answer_disturbs_nobody(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is read and thrown away; beyond the bound the stream is reset with NO_ERROR, and others go on."""
+    monkeypatch.setattr(http2, "MAX_UNREAD", 10)
     async with gateway(tmp_path, hello) as g:
         client = await g.h2()
         refused = await client.send("POST", "/nope", b"x", end=False)
         await client.until(lambda: refused.complete)
         assert refused.status == 404
         await client.more(refused, b"more")
+        assert (await client.ask("GET", "/health")).status == 200
+        assert refused.reset is None
+        await client.more(refused, b"and more")
         await client.until(lambda: refused.reset is not None)
         assert refused.reset == 0
+        assert (await client.ask("POST", PATH, STREAM)).text == "Hello"
+        await client.leave()
+
+
+async def test_a_body_that_is_too_large_disturbs_nobody(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Its 413 arrives although the client goes on sending, and other streams of the connection are served."""
+    async with gateway(tmp_path, hello, flags={"max_body_size_mb": 0.5}) as g:
+        client = await g.h2()
+        large = await client.send("POST", PATH, b"{", end=False)
+        for _ in range(300):
+            while client.http.local_flow_control_window(large.id) < 10_000:
+                await wait_all_tasks_blocked()
+            await client.more(large, b"x" * 10_000)
+        await client.until(lambda: large.complete)
+        assert (large.status, large.json["error"]["code"]) == (413, "request_too_large")
         assert (await client.ask("POST", PATH, STREAM)).text == "Hello"
         await client.leave()
 

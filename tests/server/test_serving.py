@@ -155,6 +155,8 @@ async def test_a_stalled_socket_is_reset(autojump_clock: trio.testing.MockClock)
     with pytest.raises(trio.BrokenResourceError, match="stopped reading"):
         await stream.send_all(b"x" * 50_000_000)
     assert stream.stalled
+    with pytest.raises(trio.ClosedResourceError):
+        await stream.receive_some()
     assert trio.current_time() - start == pytest.approx(5, abs=0.1)
     await reader.aclose()
     await listener.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,18 @@ async def test_a_half_closed_client_counts_as_gone(tmp_path: Path, autojump_cloc
         await client.stream.send_eof()
         await wait_all_tasks_blocked()
         assert (g.provider.closed_at, [line["ending"] for line in g.log]) == ([half], ["client left"])
+        await client.leave()
+
+
+async def test_a_client_that_goes_on_sending_after_its_answer(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """It gets its 413, and the connection is closed instead of waiting for somebody to read the rest."""
+    async with gateway(tmp_path, one_event, flags={"max_body_size_mb": 0.5}) as g:
+        client = g.client()
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+        with suppress(trio.BrokenResourceError):
+            await client.stream.send_all(head + b"2710\r\n%b\r\n" % (b"x" * 10_000) * 100)
+        assert bytes(await client.stream.receive_some(1000)).startswith(b"HTTP/1.1 413")
+        await client.server_done.wait()
         await client.leave()
 
 

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import h2.errors
 import h2.events
@@ -18,6 +18,9 @@ import h2.exceptions
 import trio
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BufferCompleteError, H2Protocol, StreamBuffer
+
+MAX_UNREAD: Final = 128 * 1024 * 1024
+"""Bytes of bodies that nobody wants, per connection, before their streams are reset."""
 
 
 class _Stalled(Exception):
@@ -80,6 +83,7 @@ class Http2(H2Protocol):
     def __init__(self, *args: Any, stall: float) -> None:
         super().__init__(*args)
         self._stall = stall
+        self._unread = 0
 
     async def stream_send(self, event: StreamEvent) -> None:
         try:
@@ -94,6 +98,9 @@ class Http2(H2Protocol):
             match event:
                 case h2.events.DataReceived(stream_id=stream_id) if stream_id not in self.streams:
                     await self._unwanted(stream_id, event.flow_controlled_length)
+                case h2.events.RequestReceived(stream_id=stream_id) if self.context.terminated.is_set():
+                    # This code tells the client that it may ask again elsewhere.
+                    await self._reset(stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
                 case h2.events.RequestReceived(stream_id=stream_id) if not _usable(event):
                     await self._reset(stream_id, h2.errors.ErrorCodes.PROTOCOL_ERROR)
                 case _:
@@ -114,9 +121,15 @@ class Http2(H2Protocol):
             buffer.end()
 
     async def _unwanted(self, stream_id: int, length: int) -> None:
-        """Body of a request that is answered already: the client need not send the rest (RFC 9113, 8.1)."""
+        """Body of a request that is answered already.
+
+        A reset with NO_ERROR could tell the client so (RFC 9113, 8.1), but httpx then fails and never reads the answer.
+        So the rest is read and thrown away, up to a point.
+        """
         self.connection.acknowledge_received_data(length, stream_id)
-        if stream_id not in self.stream_buffers:
+        await self._flush()
+        self._unread += length
+        if self._unread > MAX_UNREAD and stream_id not in self.stream_buffers:
             await self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
 
     async def _reset(self, stream_id: int, code: h2.errors.ErrorCodes) -> None:

@@ -11,7 +11,7 @@ one that has closed, and waiting would mean paying for the ones that have.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
 from typing import Any, Final
@@ -23,10 +23,10 @@ from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError, H11Protocol
-from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.task_group import TaskGroup, _handle
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
+from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, Scope
 from hypercorn.utils import parse_socket_addr
 
 from piproxy.server.http2 import Http2
@@ -124,7 +124,7 @@ class ClientConnection(TCPServer):
 
     async def _serve(self, *, secured: bool) -> None:
         socket = self.stream.transport_stream.socket if secured else self.stream.socket
-        async with TaskGroup() as tasks:
+        async with _Tasks() as tasks:
             self._task_group = tasks
             parts = (
                 self.app,
@@ -156,6 +156,36 @@ class ClientConnection(TCPServer):
         except (trio.ClosedResourceError, trio.BrokenResourceError, _Gone):
             pass
         await self.protocol.handle(Closed())
+
+
+class _Tasks(TaskGroup):
+    """Hypercorn's, but for a body that nobody reads any more.
+
+    What a client sends goes to the app through a bounded channel. An app that has answered early (413, 401) is gone,
+    and the next piece would wait for it for ever, and with it the whole connection.
+    """
+
+    async def spawn_app(
+        self,
+        app: AppWrapper,
+        config: Config,
+        scope: Scope,
+        send: Callable[[ASGISendEvent | None], Awaitable[None]],
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        to_app, from_client = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
+
+        async def run() -> None:
+            with from_client:
+                await _handle(
+                    app, config, scope, from_client.receive, send, trio.to_thread.run_sync, trio.from_thread.run
+                )
+
+        async def put(event: ASGIReceiveEvent) -> None:
+            with suppress(trio.BrokenResourceError):
+                await to_app.send(event)
+
+        self.spawn(run)
+        return put
 
 
 class _Protocols:

@@ -32,6 +32,8 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self._more or not _POSIX:
             data = await self._stream.receive_some(size)
         else:
+            if self.socket.fileno() < 0:
+                raise trio.ClosedResourceError("this socket was closed")
             await trio.lowlevel.wait_readable(self.socket)
             try:
                 data = os.read(self.socket.fileno(), size)

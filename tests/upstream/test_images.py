@@ -383,6 +383,6 @@ async def test_addresses_are_tried_in_turn() -> None:
         tried.append(host)
         raise OSError(f"not {host}")
 
-    with pytest.raises(OSError, match="not 8.8.8.8"):
+    with pytest.raises(OSError, match=r"not 8\.8\.8\.8"):
         await Guard(resolve=resolve, dial=dial).open("images.test", 80)
     assert tried == ["8.8.8.8", "8.8.4.4", "2606:4700::1111"]

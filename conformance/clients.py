@@ -80,7 +80,7 @@ class Client:
         """How the driver is started, but for its arguments."""
         driver = HERE / "drivers" / self.driver
         if driver.suffix == ".py":
-            own = self.environment.pip and self.driver != "agents.py"
+            own = self.environment.pip and self.driver != "programs.py"
             python = self.environment.bin / "python" if own else Path(sys.executable)
             return [str(python), str(driver)]
         copied = self.environment.folder / driver.name  # where its imports are found

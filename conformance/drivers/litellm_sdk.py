@@ -35,6 +35,12 @@ def play(task: Task) -> dict[str, Any]:
             return {"text": whole().content}
         case "stream" | "cut" | "error-stream":
             return {"text": streamed().choices[0].message.content}
+        case "abort":
+            stream: Any = litellm.completion(messages=[USER], stream=True, **common)
+            for _ in range(4):
+                next(stream)
+            stream.completion_stream.close()
+            return {"left": True}
         case "length":
             choice = litellm.completion(messages=[USER], max_tokens=5, **common).choices[0]
             return {"text": choice.message.content, "finish": choice.finish_reason}

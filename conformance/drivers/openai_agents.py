@@ -7,6 +7,7 @@ from typing import Any
 from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
 from common import IMAGE, QUESTION, RESULT, Task, serve
 from openai import AsyncOpenAI
+from openai.types.shared import Reasoning
 from pydantic import BaseModel
 
 set_tracing_disabled(disabled=True)
@@ -40,7 +41,7 @@ async def ask(task: Task, model: Any) -> dict[str, Any]:
     asked: Any = QUESTION
     if task.scenario == "image":
         asked = [{"role": "user", "content": [{"type": "input_image", "image_url": IMAGE, "detail": "auto"}]}]
-    if task.scenario in ("stream", "tools-stream", "parallel", "cut", "error-stream", "abort", "usage"):
+    if task.scenario in ("stream", "tools-stream", "parallel", "cut", "error-stream", "abort", "usage", "reasoning"):
         running = Runner.run_streamed(agent, asked)
         async for event in running.stream_events():
             if task.scenario == "abort" and "output_text.delta" in str(getattr(event, "data", "")):

@@ -52,13 +52,14 @@ def pi(task: Task) -> Command:
 
 def opencode(task: Task) -> Command:
     """opencode, with a provider for anything compatible."""
+    effort = {"reasoningEffort": "high"} if task.scenario == "reasoning" else {}
     ability = {"tool_call": True, "reasoning": True, "attachment": True}
     kinds = {"input": ["text", "image"], "output": ["text"]}
     shape = {"modalities": kinds, "limit": {"context": 128000, "output": 8192}}
     provider = {
         "npm": "@ai-sdk/openai-compatible",
         "options": {"baseURL": task.base_url, "apiKey": task.key},
-        "models": {task.model: {"name": task.model, **ability, **shape}},
+        "models": {task.model: {"name": task.model, **ability, **shape, "options": effort}},
     }
     settings = {"provider": {"piproxy": provider}, "autoupdate": False, "share": "disabled"}
     path = HOME / "opencode.json"

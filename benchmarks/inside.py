@@ -15,6 +15,8 @@ from typing import Final
 
 import trio
 
+from piproxy import exchange
+from piproxy.replay import ReplayMemory
 from piproxy.server import lifecycle
 from piproxy.settings.load import Flag
 
@@ -29,7 +31,12 @@ FLAGS: Final[Mapping[str, Flag]] = {
 }
 
 
+REMEMBERED: Final = 20
+"""Tool calls whose signatures are remembered, of 10,000 otherwise: so that this memory is full before any counting."""
+
+
 async def main(directory: str) -> None:
+    vars(exchange)["ReplayMemory"] = partial(ReplayMemory, max_entries=REMEMBERED)
     environ = {"PI_CODING_AGENT_DIR": directory}
     async with trio.open_nursery() as nursery:
         addresses = await nursery.start(partial(lifecycle.main, FLAGS, environ))

@@ -35,9 +35,9 @@ async def ask(task: Task, model: Any) -> dict[str, Any]:
 
     tools = [get_weather] if task.scenario in ("tools", "tools-stream", "parallel") else []
     shape = Recipe if task.scenario == "structured" else None
-    agent = Agent(
-        name="tester", model=model, tools=tools, output_type=shape, model_settings=ModelSettings(include_usage=True)
-    )
+    effort: Any = Reasoning(effort="high") if task.scenario == "reasoning" else None
+    settings = ModelSettings(include_usage=True, reasoning=effort)
+    agent = Agent(name="tester", model=model, tools=tools, output_type=shape, model_settings=settings)
     asked: Any = QUESTION
     if task.scenario == "image":
         asked = [{"role": "user", "content": [{"type": "input_image", "image_url": IMAGE, "detail": "auto"}]}]

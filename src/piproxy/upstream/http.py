@@ -145,8 +145,9 @@ class Http:
         """
         own = connect is not None or dial is not None or not _proxied()
         connect = connect or connector(_Trust().context, dial or trio.open_tcp_stream)
+        self._own = _Transport(Pool(connect)) if own else None
         self._client = httpx.AsyncClient(
-            transport=_Transport(Pool(connect)) if own else None,
+            transport=self._own,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept: clients share these connections
             timeout=None,  # noqa: S113  (time belongs to the exchange)
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE),
@@ -183,7 +184,10 @@ class Http:
             request = self._client.build_request(
                 method, url, headers=dict(headers), content=body, extensions={_TELL: connection}
             )
-            response = await self._client.send(request, stream=True)
+            if self._own is None or request.url.userinfo:
+                response = await self._client.send(request, stream=True)
+            else:  # the rest of what httpx's client does (redirects, cookies, hooks) is switched off anyway
+                response = await self._own.handle_async_request(request)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
             raise _unsent(exc, url) from exc
         own: Connection | None = response.extensions.get(_CONNECTION)

@@ -23,7 +23,7 @@ from piproxy.events import Event, Finish
 from piproxy.jsontext import parse
 from piproxy.model import Model
 from piproxy.openai.encode import Fold, StreamEncoder
-from piproxy.wire.room import Options
+from piproxy.wire.room import Options, WireRequest
 from piproxy.wire.rooms import room_for
 
 SAMPLES = Path(__file__).parents[1] / "wire" / "samples"
@@ -364,14 +364,14 @@ def parsed(data: bytes) -> list[Any]:
     return ["[DONE]" if text == b"[DONE]" else parse(text) for text in texts]
 
 
-def verdict(plan: Plan, sample: Sample, chat: Chat, model: Model) -> Verdict:
+def verdict(plan: Plan, sample: Sample, chat: Chat, model: Model, *, request: WireRequest | None = None) -> Verdict:
     """With the pure room, and nothing of the network."""
     room = room_for(sample.api)
     if plan.given in {"nothing", "never"}:
         return Verdict((), UpstreamUnreachable("-") if plan.given == "nothing" else UpstreamTimeout("-"))
     if not 200 <= plan.status < 300:
         return Verdict((), room.parse_failure(plan.status, plan.headers, plan.body))
-    request = room.build_request(chat, model, Options(wire_id="w"))
+    request = request or room.build_request(chat, model, Options(wire_id="w"))
     parser = room.stream_parser(request, plan.content_type.partition(";")[0])
     events: list[Event] = []
     try:

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 every_api = pytest.mark.parametrize("api", APIS)
 both_protocols = pytest.mark.parametrize("protocol", ["h1", "h2"])
 
-MANY, FEW = 12, 3
+MANY, FEW = 8, 3
 """Places at which the smallest sample of an API, and each of the others, is broken."""
 
 

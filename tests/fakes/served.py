@@ -78,6 +78,8 @@ class Served:
     nursery: trio.Nursery
     where: list[str]
     """The addresses, as the server shows them."""
+    codes: list[int]
+    """The exit code, when it has ended."""
 
     async def post(self, body: Any) -> trio.SocketStream:
         """Send a chat request; the connection is the caller's."""
@@ -98,6 +100,12 @@ async def served(directory: Path, script: Script, **flags: Flag) -> AsyncIterato
         models = {"baseUrl": address, "api": "openai-completions", "apiKey": "k", "models": [{"id": "m"}]}
         (directory / "models.json").write_text(json.dumps({"providers": {"tcp": models}}))
         environ = {"PI_CODING_AGENT_DIR": str(directory)}
-        where: list[str] = await nursery.start(lifecycle.main, {"port": 0, "catalog": "snapshot", **flags}, environ)
-        yield Served(provider, int(where[0].rpartition(":")[2]), nursery, where)
+        codes: list[int] = []
+
+        async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
+            given = {"port": 0, "catalog": "snapshot", **flags}
+            codes.append(await lifecycle.main(given, environ, task_status=task_status))
+
+        where: list[str] = await nursery.start(run)
+        yield Served(provider, int(where[0].rpartition(":")[2]), nursery, where, codes)
         nursery.cancel_scope.cancel()

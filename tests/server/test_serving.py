@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from fakes import waiting
 from fakes.provider import DONE, chunk
 from fakes.served import HEAD, piece, served
 
@@ -119,6 +120,32 @@ async def test_sigterm_ends_what_outlives_the_drain(reads: bool, tmp_path: Path)
                 assert b'"code":"shutting_down"' in await until(client, b"[DONE]")
             await s.provider.gone.wait()
             await client.aclose()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_is_immediate(
+    number: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever runs is cut, the upstream is closed, and the exit code names the signal; after one signal it is 0."""
+    with trio.fail_after(15):
+        async with served(tmp_path, one_event, drain_sec=60) as s:
+            client = await s.post(STREAM)
+            await until(client, b'"content":"a"')
+            os.kill(os.getpid(), number)
+            await waiting.until(lambda: "stopping" in capsys.readouterr().err)
+            assert s.provider.closed == 0
+            os.kill(os.getpid(), number)
+            await s.provider.gone.wait()
+            with pytest.raises(trio.BrokenResourceError):
+                while await client.receive_some(1000):
+                    pass
+            await client.aclose()
+            await waiting.until(lambda: s.codes)
+            assert s.codes == [128 + number]
+        async with served(tmp_path, silent) as s:
+            os.kill(os.getpid(), number)
+            await waiting.until(lambda: s.codes)
+            assert s.codes == [0]
 
 
 async def test_sighup_reads_the_settings_again(tmp_path: Path) -> None:

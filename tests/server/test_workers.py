@@ -218,6 +218,19 @@ async def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
             await until(lambda: not any(_alive(number) for number in set(workers) - {victim}))
 
 
+async def test_sighup_reaches_every_worker(tmp_path: Path) -> None:
+    """A token written into proxy-config.json is soon asked for by all of them."""
+    with trio.fail_after(60):
+        async with running(tmp_path, "--demo", models={}) as proxy:
+            await proxy.workers(3)
+            (tmp_path / "proxy-config.json").write_text('{"authToken": "t0ken"}')
+            proxy.process.send_signal(signal.SIGHUP)
+            await until(lambda: sum("were read again" in line for line in proxy.lines) == 3)
+            for _ in range(10):
+                async with httpx.AsyncClient() as client:
+                    assert (await client.get(f"{proxy.url}/v1/models")).status_code == 401
+
+
 async def test_one_refresh_among_all_workers(tmp_path: Path) -> None:
     """Many requests at once to three processes, one expired login: the token endpoint is asked once."""
     tokens: list[str] = []

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from conformance.real_pi.homes import ENVIRON, Homes
-
 from piproxy.errors import CredentialError
 from piproxy.jsontext import Json
 from piproxy.model import Cost, Model, Rates

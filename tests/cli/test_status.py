@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from urllib.request import Request, urlopen
 
+import pytest
 from fakes.command import Home
 from fakes.readme import port_of
 
@@ -132,3 +133,18 @@ def test_a_directory_that_cannot_be_written_stops_nobody(home: Home) -> None:
     home.environ["PI_CODING_AGENT_DIR"] = os.devnull
     with home.serving("--demo") as (line, _):
         say(port_of(line), "demo/echo")
+
+
+@pytest.mark.parametrize("options", [["--tls-self-signed"], ["--workers", "2"], ["--unix", "s"]])
+def test_every_way_to_serve_is_found(home: Home, options: list[str]) -> None:
+    """With HTTPS, several workers or a unix socket the proxy is found, and stopped as a whole."""
+    options = [str(home.path / word) if word == "s" else word for word in options]
+    command = [sys.executable, "-m", "piproxy", "--demo", "--port", free_port(), *options]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=dict(home.environment()), stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert "listens on" in process.stdout.readline()
+        said = json.loads(home.piproxy("status", "--json").stdout)
+        assert (said["running"], said["pid"], said["version"]) == (True, process.pid, __version__)
+        assert home.piproxy("stop").returncode == 0
+        assert process.wait(20) == 0

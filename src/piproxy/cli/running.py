@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 from piproxy.cli.surroundings import Surroundings
 from piproxy.jsontext import Json
 from piproxy.server.runfile import read_run_file
+from piproxy.settings import Settings
 
 _PATIENCE: Final = 2.0
 """Seconds to wait for whoever listens there."""
@@ -41,11 +44,14 @@ class Running:
 def running(around: Surroundings) -> Running:
     """Look where proxy.pid says, then where the settings say."""
     settings = around.effective.settings
-    configured = local_url(settings.host, settings.port)
+    configured = _configured(settings)
     noted = read_run_file(around.directory.proxy_pid)
     noted_url = _reachable(noted.url) if noted is not None and noted.url else ""
     for url in dict.fromkeys(filter(None, (noted_url, configured))):
         found = _ask(url, settings.auth_token)
+        if found.is_piproxy and noted is not None and url == noted_url and looks_like_piproxy(noted.pid):
+            # With several workers one of them answers; the process that looks after them is the proxy.
+            return replace(found, pid=noted.pid)
         if found.is_piproxy:
             return found
         if found.other and noted is not None and url == noted_url and looks_like_piproxy(noted.pid):
@@ -78,17 +84,51 @@ def looks_like_piproxy(pid: int) -> bool:
     return "piproxy" in words
 
 
+def _configured(settings: Settings) -> str:
+    """Where a proxy with these settings is reached; the first of its addresses."""
+    scheme = "https" if settings.certfile or settings.tls_self_signed else "http"
+    if not settings.addresses:
+        return f"{scheme}+unix:{Path(settings.unix).expanduser()}"
+    address = settings.addresses[0]
+    return local_url(address.host, address.port).replace("http", scheme, 1)
+
+
 def _reachable(url: str) -> str:
     try:
         parts = urlsplit(url)
-        return local_url(parts.hostname or "", parts.port or 80)
+        if parts.scheme.endswith("+unix"):
+            return url
+        return local_url(parts.hostname or "", parts.port or 80).replace("http", parts.scheme, 1)
     except ValueError:
         return ""
 
 
-def _ask(url: str, token: str) -> Running:
+class _UnixConnection(HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _connection(url: str) -> HTTPConnection:
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
+    if parts.scheme.endswith("+unix"):
+        return _UnixConnection(parts.path)
+    if parts.scheme == "https":
+        # The certificate may be our own, and is for the clients; this is a question on this machine.
+        context = ssl._create_unverified_context()  # noqa: S323, SLF001
+        return HTTPSConnection(parts.hostname or "", parts.port, timeout=_PATIENCE, context=context)
+    return HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
+
+
+def _ask(url: str, token: str) -> Running:
+    connection = _connection(url)
     try:
         connection.request("GET", "/status", headers={"authorization": f"Bearer {token}"} if token else {})
         answer = connection.getresponse()

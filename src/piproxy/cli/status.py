@@ -64,7 +64,7 @@ def _lines(found: Running) -> list[str]:
         f"piproxy {said['version']} runs at {found.url}/v1, process {found.pid}",
         f"since {when} ({_duration(time.time() - began)})",
         f"{_counted(said['models'], 'model')} exposed",
-        _served(said),
+        _served(said) + (f" (by worker {said['pid']})" if said["pid"] != found.pid else ""),
     ]
 
 

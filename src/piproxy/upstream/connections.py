@@ -295,8 +295,9 @@ def why(exc: BaseException) -> str:
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted ({exc.verify_message})"
     if isinstance(exc, OSError) and exc.strerror:
-        own = isinstance(exc, (ssl.SSLError, socket.gaierror)) or exc.errno not in errno.errorcode
-        return exc.strerror if own else os.strerror(exc.errno)  # trio writes the address into it
+        if exc.errno is None or exc.errno not in errno.errorcode or isinstance(exc, (ssl.SSLError, socket.gaierror)):
+            return exc.strerror
+        return os.strerror(exc.errno)  # trio writes the address into the exception's own words
     cause = exc.__cause__
     return why(cause) if cause is not None else str(exc) or type(exc).__name__
 

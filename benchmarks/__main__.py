@@ -42,7 +42,9 @@ class Run:
     """One run of the benchmarks."""
 
     def __init__(self, size: Size, stack: ExitStack, only: set[str]) -> None:
-        self.results = report.Results()
+        self.results = report.Results(
+            work=f"{size.rounds} rounds in turn, {size.many_calls:,} calls and {size.images} image bodies before memory"
+        )
         self._size = size
         self._stack = stack
         self._only = only
@@ -116,6 +118,7 @@ class Run:
                 values = await measure(proxy)
         except (Broken, OSError, TimeoutError) as exc:
             self.results.failures.append(f"{proxy.name}, {name}: {str(exc) or type(exc).__name__}"[:300])
+            print(self.results.failures[-1], file=sys.stderr, flush=True)
             values = {}
         for metric, value in values.items():
             self.results.add(proxy.name, f"{name}: {metric}", value)
@@ -137,6 +140,7 @@ class Run:
             except Broken as exc:
                 said = (own / "log").read_text(errors="replace")[-500:]
                 self.results.failures.append(f"{peer.name}: {exc}: {said}")
+                print(self.results.failures[-1], file=sys.stderr, flush=True)
                 return
             self.results.add(peer.name, "start: seconds", seconds)
             self.results.add(peer.name, "start: cpu", process.cpu())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import venv
@@ -108,8 +109,10 @@ def _litellm(directory: Path) -> Peer | None:
         config = {"model_list": [{"model_name": "bench", "litellm_params": model}]}
         (own / "config.yaml").write_text(json.dumps(config))
         config_file = str(own / "config.yaml")
-        return [str(bin_dir / "litellm"), "--config", config_file, "--port", str(port), "--telemetry", "False"]
+        where = ["--host", "127.0.0.1", "--port", str(port)]
+        return [str(bin_dir / "litellm"), "--config", config_file, *where, "--telemetry", "False"]
 
+    key = f"sk-{secrets.token_hex(32)}"
     installed = subprocess.run(
         [bin_dir / "python", "-c", "from importlib.metadata import version; print(version('litellm'))"],
         capture_output=True,
@@ -120,8 +123,12 @@ def _litellm(directory: Path) -> Peer | None:
         name="LiteLLM",
         version=installed.stdout.strip(),
         command=command,
-        # Without network its price list would only make it start later.
-        environ=lambda _port, _directory, _upstream: {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        # Without network its price list would only make it start later; without a key it does not start.
+        environ=lambda _port, _directory, _upstream: {
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "LITELLM_MASTER_KEY": key,
+        },
+        headers=lambda _upstream: {"authorization": f"Bearer {key}"},
         imports=(str(bin_dir / "python"), "-c", "import litellm.proxy.proxy_server"),
     )
 

@@ -52,6 +52,8 @@ class Results:
     versions: dict[str, str] = field(default_factory=dict)
     rooms: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    work: str = ""
+    """How much work it was."""
     date: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
 
     def add(self, name: str, metric: str, value: float) -> None:
@@ -69,6 +71,7 @@ class Results:
         return {
             "date": self.date,
             "machine": machine(),
+            "work": self.work,
             "versions": self.versions,
             "values": {name: dict(metrics) for name, metrics in self.values.items()},
             "rooms": self.rooms,
@@ -101,7 +104,7 @@ def table(results: Results) -> str:
             cells = [_ratio(own, results.of(rival, metric), plain=metric in _PLAIN) for rival in rivals]
             lines.append(f"| {title} | {_number(median(own))} {unit} | " + " | ".join(cells) + " |")
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    lines += ["", f"{results.date}, {machine()}; {versions}."]
+    lines += ["", f"{results.date}, {machine()}; {versions}; {results.work}."]
     if results.rooms:
         rates = ", ".join(f"{api} {rate / 1000:.0f}" for api, rate in results.rooms.items())
         lines += ["", f"Translation alone, thousand events per second and core: {rates}."]

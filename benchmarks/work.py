@@ -67,6 +67,8 @@ async def first_event(proxy: Target, *, count: int) -> dict[str, float]:
     connection = await load.connect(proxy.port)
     for _ in range(count):
         seen = await connection.ask(proxy.ask(events=CALL_TOKENS, stream=True))
+        if seen.status != 200 or not seen.arrivals:
+            raise load.Broken(f"status {seen.status}, no token: {seen.body!r}")
         taken.append((seen.arrivals[0] - seen.asked) * 1000)
         if connection.transport.is_closing():
             connection = await load.connect(proxy.port)

@@ -42,9 +42,6 @@ _KEY: Final = re.compile(rb"(?i)(authorization: bearer )x+|(x-api-key: )x+")
 def compare_server(cases: Sequence[Case], base_url: str, key: str, upstream: int) -> int:
     """Print the table; the exit code."""
     wrong = trio.run(partial(_all, cases, base_url, key, upstream))
-    for case in cases:
-        for text in wrong.get(case.id, ()):
-            print(f"{case.id:<40} {_short(text)}")
     print()
     total, failed = Counter(case.client for case in cases), Counter(case.client for case in cases if case.id in wrong)
     width = max(map(len, total), default=6)
@@ -85,6 +82,8 @@ async def _all(cases: Sequence[Case], base_url: str, key: str, upstream: int) ->
         for case in cases:
             if wrong := await _one(case, base_url, key, listener):
                 found[case.id] = wrong
+                for text in wrong:
+                    print(f"{case.id:<40} {_short(text)}", flush=True)
     return found
 
 

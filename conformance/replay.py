@@ -24,7 +24,7 @@ from conformance.verdict import verdict
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", nargs="?", default="", help="only cases whose client/case holds this")
+    parser.add_argument("case", nargs="*", help="only cases whose /client/case holds one of these")
     parser.add_argument("--accept", action="store_true", help="make what piproxy does now the recording")
     parser.add_argument("--base-url", help="another server: http://127.0.0.1:4141")
     parser.add_argument("--key", default="", help="that server's key")
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, content in agent_files(f"http://127.0.0.1:{options.upstream}").items():
             (options.agent_dir / name).write_text(json.dumps(content, indent=2) + "\n")
         return 0
-    cases = [load(folder) for folder in folders(options.case)]
+    chosen = {folder for pattern in options.case or [""] for folder in folders(pattern)}
+    cases = [load(folder) for folder in sorted(chosen)]
     if options.base_url:
         from conformance.outside import compare_server  # noqa: PLC0415  (piproxy's own replay does not need it)
 

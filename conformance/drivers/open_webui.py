@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,7 @@ class Backend:
         log = (HOME / "log").open("wb")
         self.process = subprocess.Popen(command, env={**os.environ, **SETTINGS}, cwd=HOME, stdout=log, stderr=log)
         atexit.register(self.process.kill)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         for _ in range(700):  # it takes a minute, and many more on a busy machine
             time.sleep(0.5)
             try:

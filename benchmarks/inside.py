@@ -27,6 +27,8 @@ FLAGS: Final[Mapping[str, Flag]] = {
     "connect_timeout_sec": 2,
     "first_byte_timeout_sec": 2,
     "idle_timeout_sec": 1,
+    "client_stall_timeout_sec": 5,  # clients of the soak sometimes forget a connection that they gave up
+    "idle_connection_sec": 10,
     "log_format": "json",
 }
 

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 EXTRAS = ".[aws,vertex]"
+PARALLEL = ("-q", "-n", "auto", "--dist", "worksteal")
+"""As many test processes as there are processors."""
 WITH_PI = [
     path for path in ("conformance/real_pi", "conformance/pi_session", "conformance/sdks") if (ROOT / path).is_dir()
 ]
@@ -66,7 +68,7 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests against the installed package; 3.11 has Quart 0.22, 3.13 has Quart 0.23."""
     session.install(EXTRAS, *_group("test"))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -146,7 +148,7 @@ def floors(session: nox.Session) -> None:
     constraints = Path(session.create_tmp()) / "lowest.txt"
     constraints.write_text("\n".join(_lowest()) + "\n")
     session.install(EXTRAS, *_group("test"), "--constraint", str(constraints))
-    session.run("pytest", "-q", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 def _lowest() -> list[str]:

@@ -193,6 +193,7 @@ async def test_what_cannot_be_decompressed_is_broken(coding: bytes, words: str, 
     async with http_with(saying(*chunked(b"no gzip at all", coding=coding))) as (http, lines):
         with pytest.raises(UpstreamBroken, match=words):
             await get(http)
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 

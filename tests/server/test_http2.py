@@ -215,6 +215,7 @@ async def test_a_stream_that_is_not_read_holds_its_provider_back(tmp_path: Path,
         await trio.sleep(29)
         assert (len(reply.body), reply.reset, endless.closed_at) == (client.window + 20_000, None, None)
         await client.until(lambda: reply.reset is not None)
+        await wait_all_tasks_blocked()
         assert reply.reset == 8
         assert endless.closed_at == pytest.approx(start + 29 + 30)
         assert (await client.ask("GET", "/health")).status == 200

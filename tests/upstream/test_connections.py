@@ -131,6 +131,7 @@ async def test_answers(name: str, autojump_clock: MockClock) -> None:
                 await wait_all_tasks_blocked()
             assert len(lines.peers) == (1 if again else 2)
             if again or pieces == [wire]:
+                await wait_all_tasks_blocked()
                 assert lines.open == (1 if again else 0)
 
 
@@ -161,6 +162,7 @@ async def test_a_body_that_lies_is_broken(wire: bytes, words: str, autojump_cloc
         with pytest.raises(UpstreamBroken, match=words):
             await connection.read()
         await pool.give_back(connection)
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -178,6 +180,7 @@ async def test_a_reset_in_the_body(autojump_clock: MockClock) -> None:
         with pytest.raises(UpstreamBroken, match="broke off: Connection reset by peer"):
             await connection.read()
         await pool.give_back(connection)
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -229,6 +232,7 @@ async def test_what_is_not_http_is_no_answer(name: str, reset: bool, autojump_cl
         with pytest.raises(UpstreamUnreachable, match=r"^provider\.test:80 did not answer: ") as caught:
             await ask(pool)
         assert len(caught.value.message) < 130
+        await wait_all_tasks_blocked()
         assert lines.open == 0
         assert await exchange(pool) == (200, b"hello")
 
@@ -267,6 +271,7 @@ async def test_connections_are_used_again_newest_first(autojump_clock: MockClock
         for connection in three:
             await whole(connection)
             await pool.give_back(connection)
+        await wait_all_tasks_blocked()
         assert lines.open == 3
         assert await pool.get(HOST) is three[-1]
         await pool.give_back(three[-1])
@@ -310,6 +315,7 @@ async def test_old_connections_are_closed_while_others_come(autojump_clock: Mock
             for origin in [*origins[10:], *origins]:
                 nursery.start_soon(partial(exchange, pool, origin=origin))
         assert [peer.closed for peer in lines.peers[:10]] == [True] * 10
+        await wait_all_tasks_blocked()
         assert lines.open == len(lines.peers) - 10
 
 
@@ -322,6 +328,7 @@ async def test_a_cancelled_request_still_closes_the_old(autojump_clock: MockCloc
         with trio.CancelScope() as scope:
             scope.cancel()
             await pool.get(HOST)
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -332,6 +339,7 @@ async def test_the_pool_keeps_so_many_and_no_more(autojump_clock: MockClock) -> 
         for connection in many:
             await whole(connection)
             await pool.give_back(connection)
+        await wait_all_tasks_blocked()
         assert lines.open == MAX_IDLE
 
 
@@ -340,6 +348,7 @@ async def test_an_unread_answer_is_not_kept(autojump_clock: MockClock) -> None:
     async with pool_with(saying(HELLO, HELLO)) as (pool, lines):
         connection, _ = await ask(pool)
         await pool.give_back(connection)
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -386,6 +395,7 @@ async def test_a_connection_that_breaks_in_mid_upload(autojump_clock: MockClock)
             UpstreamUnreachable, match=r"^provider\.test:80 did not answer: Connection reset by peer\.$"
         ):
             await ask(pool, body=BIG)
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -425,6 +435,7 @@ async def test_a_small_request_is_answered_by_a_provider_that_closed(autojump_cl
         head = await connection.ask(b"POST", b"/", [(b"host", b"h")], b"{}")
         assert (head.status_code, await whole(connection)) == (413, b"too big")
         await pool.give_back(connection)
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -446,6 +457,7 @@ async def test_leaving_in_every_phase_closes_at_once(body: bytes, autojump_clock
                     finally:
                         with trio.CancelScope(shield=True):
                             await pool.give_back(connection)
+                await wait_all_tasks_blocked()
                 assert lines.open == 0
                 assert lines.peers[0].closed_at == trio.current_time()
 

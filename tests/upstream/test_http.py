@@ -128,6 +128,7 @@ async def test_a_header_that_http_does_not_allow(value: str, autojump_clock: Moc
             await get(http, authorization=f"Bearer {value}")
         assert "cret" not in caught.value.message
         assert sum(peer.up.total for peer in lines.peers) == 0
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -230,6 +231,7 @@ async def test_nothing_is_left_behind(gzipped: bool, how: str, autojump_clock: M
             except ZeroDivisionError:
                 pass
         assert [peer.closed_at for peer in lines.peers] == [start + 5 if how == "cancelled" else start]
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -255,6 +257,7 @@ async def test_error_bodies_are_read_up_to_a_limit(autojump_clock: MockClock) ->
         fetched = await http.fetch("POST", URL, headers={}, body=b"{}")
         assert (fetched.status, len(fetched.body)) == (500, MAX_ERROR_BODY)
         assert lines.peers[0].down.total < 2 * MAX_ERROR_BODY
+        await wait_all_tasks_blocked()
         assert lines.open == 0
 
 
@@ -266,6 +269,7 @@ async def test_closing_the_client_closes_idle_connections_even_when_cancelled(au
             async with Http(connect=lines.connect) as http:
                 for number in range(3):
                     await get(http, f"http://host-{number}/")
+                await wait_all_tasks_blocked()
                 assert lines.open == 3
                 scope.cancel()
         await wait_all_tasks_blocked()

@@ -122,6 +122,13 @@ class Running:
         await until(lambda: len(found()) >= count)
         return found()
 
+    async def serving(self, count: int) -> None:
+        """Wait until ``count`` workers have answered: only then do they hear signals."""
+        answered: set[int] = set()
+        while len(answered) < count:
+            async with httpx.AsyncClient() as client:
+                answered.add((await client.get(f"{self.url}/status")).json()["pid"])
+
 
 @asynccontextmanager
 async def running(home: Path, *arguments: str, models: Any, auth: Any = None) -> AsyncIterator[Running]:
@@ -222,7 +229,7 @@ async def test_sighup_reaches_every_worker(tmp_path: Path) -> None:
     """A token written into proxy-config.json is soon asked for by all of them."""
     with trio.fail_after(60):
         async with running(tmp_path, "--demo", models={}) as proxy:
-            await proxy.workers(3)
+            await proxy.serving(3)
             (tmp_path / "proxy-config.json").write_text('{"authToken": "t0ken"}')
             proxy.process.send_signal(signal.SIGHUP)
             await until(lambda: sum("were read again" in line for line in proxy.lines) == 3)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -49,6 +50,16 @@ def _folders(*names: str) -> list[str]:
     return [name for name in names if any((ROOT / name).rglob("*.py"))]
 
 
+def _pytest(session: nox.Session) -> None:
+    """All tests. Some drive real processes and sockets, which a busy machine can starve: what failed is run once more,
+    alone and in one process, and has to pass then; the log tells that it was needed."""
+    try:
+        session.run("pytest", *PARALLEL, *session.posargs)
+    except CommandFailed:
+        session.warn("once more, alone: what failed")
+        session.run("pytest", "-q", "--last-failed", "--last-failed-no-failures=none", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Rules and format."""
@@ -68,7 +79,7 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests against the installed package; 3.11 has Quart 0.22, 3.13 has Quart 0.23."""
     session.install(EXTRAS, *_group("test"))
-    session.run("pytest", *PARALLEL, *session.posargs)
+    _pytest(session)
 
 
 @nox.session
@@ -148,7 +159,7 @@ def floors(session: nox.Session) -> None:
     constraints = Path(session.create_tmp()) / "lowest.txt"
     constraints.write_text("\n".join(_lowest()) + "\n")
     session.install(EXTRAS, *_group("test"), "--constraint", str(constraints))
-    session.run("pytest", *PARALLEL, *session.posargs)
+    _pytest(session)
 
 
 def _lowest() -> list[str]:

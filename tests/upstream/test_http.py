@@ -195,7 +195,7 @@ async def test_what_cannot_be_decompressed_is_broken(coding: bytes, words: str, 
         with pytest.raises(UpstreamBroken, match=words):
             await get(http)
         await wait_all_tasks_blocked()
-        assert lines.open == 0
+        assert lines.open <= 1  # kept if its last chunk had come, too
 
 
 async def test_gzip_that_breaks_off_is_broken(autojump_clock: MockClock) -> None:

@@ -8,12 +8,13 @@ from typing import Any, Final, cast
 
 import trio
 from quart import Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from piproxy.exchange import Call, Head, Record
 from piproxy.openai.decode import decode
 from piproxy.openai.encode import Fold, StreamEncoder
 from piproxy.pi.cost import cost_of
-from piproxy.server.connection import NURSERY, RECORD, ChannelBody
+from piproxy.server.connection import EXCESS, NURSERY, RECORD, ChannelBody
 from piproxy.server.engine import Engine
 
 UPSTREAM_KEY: Final = "x-pi-upstream-api-key"
@@ -32,6 +33,8 @@ class ChatView:
         scope = cast(Mapping[str, Any], request.scope)
         record: Record = scope[RECORD]
         body = cast(bytes, await request.get_data(cache=False))
+        if EXCESS in scope:
+            raise RequestEntityTooLarge
         decoded = decode(body, strictness=engine.settings.strictness, remote_images=engine.settings.remote_images)
         del body  # large images: what the chat needs, it holds
         chat = decoded.chat

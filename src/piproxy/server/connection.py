@@ -1,12 +1,14 @@
 """One HTTP request under Quart-Trio: its nursery, its body, and how it ends.
 
 Quart-Trio runs a request in a private nursery and cancels it when the client goes. A subclass puts that nursery where
-the view can find it, and mends two things (both measured, Quart-Trio 0.12 and 0.13 on Hypercorn 0.18):
+the view can find it, and mends three things (both measured, Quart-Trio 0.12 and 0.13 on Hypercorn 0.18):
 
 * Hypercorn tells the app of the "disconnect" as soon as a response is complete, still inside the app's last ``send``.
   Quart-Trio then cancels that very call before Hypercorn could start its idle timer, so that idle keep-alive
   connections were never closed. After the last piece of body a disconnect is no longer news.
 * ``RESPONSE_TIMEOUT`` would cut a live stream without a word; it is not used.
+* Quart 0.23 looks at ``MAX_CONTENT_LENGTH`` only when a body of unknown length is complete, all of it in memory. Bytes
+  are counted here as they arrive; a body that grows too large ends there, and the view finds ``EXCESS`` in the scope.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ NURSERY: Final = "piproxy.nursery"
 RECORD: Final = "piproxy.record"
 NEW_RECORD: Final = "piproxy.new_record"
 FINISHED: Final = "piproxy.finished"
+EXCESS: Final = "piproxy.excess"
 
 
 class Connection(TrioASGIHTTPConnection):
@@ -35,6 +38,8 @@ class Connection(TrioASGIHTTPConnection):
 
     _ended = False
     _left = False
+    _received = 0
+    _excess = False
     _missing: int | None = None
     """Bytes of the body that have not been sent yet, where the length is known."""
 
@@ -65,13 +70,25 @@ class Connection(TrioASGIHTTPConnection):
         nursery.cancel_scope.cancel()
 
     async def _receive(self, receive: ASGIReceiveCallable) -> ASGIReceiveEvent:
-        """The next message; a disconnect only while it is news."""
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            if self._ended:
-                await trio.sleep_forever()
-            self._left = True
-        return message
+        """The next message; a disconnect only while it is news, and no more of a body than is allowed."""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                if self._ended:
+                    await trio.sleep_forever()
+                self._left = True
+                return message
+            if message["type"] != "http.request":
+                return message
+            if self._excess:
+                continue  # read and thrown away, so that the client can hear the answer
+            self._received += len(message.get("body", b""))
+            limit: int | None = self.app.config["MAX_CONTENT_LENGTH"]
+            if limit is None or self._received <= limit:
+                return message
+            self._excess = True
+            cast(dict[str, Any], self.scope)[EXCESS] = True
+            return {"type": "http.request", "body": b"", "more_body": False}
 
     async def _send(self, send: Callable[[ASGISendEvent], Awaitable[None]], message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import plistlib
+import shutil
+import subprocess
 import sys
 from configparser import RawConfigParser
 from pathlib import Path
@@ -11,6 +13,18 @@ import pytest
 from fakes.command import Home
 
 from piproxy.cli.service import launchd, systemd
+
+LAUNCHD = {
+    "Label": str,
+    "ProgramArguments": list,
+    "EnvironmentVariables": dict,
+    "RunAtLoad": bool,
+    "KeepAlive": dict,
+    "ThrottleInterval": int,
+    "StandardOutPath": str,
+    "StandardErrorPath": str,
+}
+"""Keys of launchd.plist(5) and their types, those that are used."""
 
 
 def test_a_systemd_unit() -> None:
@@ -21,10 +35,22 @@ def test_a_systemd_unit() -> None:
     unit.read_string(manager.text)
     assert unit["Service"]["ExecStart"] == f'"{sys.executable}" -m piproxy serve'
     assert 'Environment="PATH=/usr/bin"\n' in manager.text
-    assert r'Environment="PI_CODING_AGENT_DIR=/a b/100%%$$\""' in manager.text
+    assert r'Environment="PI_CODING_AGENT_DIR=/a b/100%%$\""' in manager.text
     assert unit["Service"]["RestartPreventExitStatus"] == "2"
     assert unit["Install"]["WantedBy"] == "default.target"
     assert manager.path == Path("/home/me/.config/systemd/user/piproxy.service")
+
+
+def test_systemd_understands_every_line(home: Home) -> None:
+    """systemd, where it is here, has nothing to say about the unit."""
+    done = home.piproxy("service", "install", "--no-start")
+    unit = Path(done.stdout.removeprefix("wrote ").strip())
+    assert unit.is_file()
+    if program := shutil.which("systemd-analyze"):
+        environ = {"HOME": str(home.path), "XDG_RUNTIME_DIR": str(home.path)}
+        command = [program, "verify", "--user", str(unit)]
+        told = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        assert "piproxy" not in told.stderr
 
 
 def test_a_launchd_agent() -> None:
@@ -34,6 +60,7 @@ def test_a_launchd_agent() -> None:
     assert agent["ProgramArguments"] == [sys.executable, "-m", "piproxy", "serve"]
     assert agent["EnvironmentVariables"] == {"PATH": "/usr/bin"}
     assert agent["KeepAlive"] == {"SuccessfulExit": False}
+    assert {key: type(value) for key, value in agent.items()} == LAUNCHD
     assert agent["StandardErrorPath"] == "/Users/me/.pi/agent/proxy.log"
     assert manager.path == Path("/Users/me/Library/LaunchAgents/dev.pi.piproxy.plist")
 
@@ -64,9 +91,10 @@ def test_install_and_uninstall(home: Home, unit: Path) -> None:
     assert "nothing is installed" in home.piproxy("service", "uninstall").stdout
     assert (home.path / "calls").read_text().splitlines() == [
         "--user daemon-reload",
-        "--user enable --now piproxy.service",
+        "--user enable piproxy.service",
         "--user restart piproxy.service",
         "--user disable --now piproxy.service",
+        "--user daemon-reload",
     ]
 
 

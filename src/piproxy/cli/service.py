@@ -31,6 +31,10 @@ class Manager:
     on: tuple[tuple[str, ...], ...]
     """The commands that take the file into use."""
     off: tuple[tuple[str, ...], ...]
+    gone: tuple[tuple[str, ...], ...] = ()
+    """The commands after the file has been removed."""
+    replaces: tuple[str, ...] = ()
+    """The command that ends an earlier one, where ``on`` does not; fails where there is none."""
 
 
 @click.group(short_help="Let the system start piproxy.")
@@ -53,15 +57,19 @@ def install(only_print: bool, start: bool) -> None:
     Example:
       piproxy service install --print
     """
-    manager = _manager(surroundings())
+    around = surroundings()
+    manager = _manager(around)
     if only_print:
         click.echo(manager.text, nl=False)
         return
     write(manager.path, manager.text)
     click.echo(f"wrote {manager.path}")
     if start:
+        around.directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # launchd wants it for the log
+        if manager.replaces:
+            subprocess.run(manager.replaces, capture_output=True, check=False)  # noqa: S603
         _run(manager.on)
-        click.echo("piproxy runs, and starts at each login")
+        click.echo("started, now and at each login; piproxy status says how it is")
 
 
 @service.command()
@@ -78,6 +86,7 @@ def uninstall() -> None:
         return
     _run(manager.off)
     manager.path.unlink()
+    _run(manager.gone)
     click.echo(f"removed {manager.path}")
 
 
@@ -96,9 +105,9 @@ def systemd(config: Path, environ: dict[str, str]) -> Manager:
     variables = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environ.items())
     text = (
         "[Unit]\n"
-        "Description=piproxy, an OpenAI-compatible gateway to pi's models\n"
-        "After=network-online.target\n\n"
+        "Description=piproxy, an OpenAI-compatible gateway to pi's models\n\n"
         "[Service]\n"
+        "Type=exec\n"
         f"ExecStart={_quoted(sys.executable)} -m piproxy serve\n"
         "ExecReload=/bin/kill -HUP $MAINPID\n"
         f"{variables}"
@@ -114,8 +123,9 @@ def systemd(config: Path, environ: dict[str, str]) -> Manager:
     return Manager(
         path,
         text,
-        on=((*user, "daemon-reload"), (*user, "enable", "--now", path.name), (*user, "restart", path.name)),
+        on=((*user, "daemon-reload"), (*user, "enable", path.name), (*user, "restart", path.name)),
         off=((*user, "disable", "--now", path.name),),
+        gone=((*user, "daemon-reload"),),
     )
 
 
@@ -133,17 +143,19 @@ def launchd(home: Path, environ: dict[str, str], root: Path) -> Manager:
         "StandardErrorPath": str(root / "proxy.log"),
     }
     domain = f"gui/{os.getuid()}" if hasattr(os, "getuid") else "gui/501"
+    bootout = ("launchctl", "bootout", f"{domain}/{LABEL}")
     return Manager(
         path,
         plistlib.dumps(agent).decode(),
         on=(("launchctl", "bootstrap", domain, str(path)),),
-        off=(("launchctl", "bootout", f"{domain}/{LABEL}"),),
+        off=(bootout,),
+        replaces=bootout,
     )
 
 
 def _quoted(text: str) -> str:
-    """As systemd reads it: specifiers and quotes are doubled or escaped."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """As systemd reads it; a ``$`` is special neither in variables nor in a program's path."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
 
 

@@ -25,6 +25,7 @@ FLOORS: Final = {
         "framing.*",
         "budget",
         "functiontools",
+        "logged",
         "providererror.*",
         "redact",
         "replay",

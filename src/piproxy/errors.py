@@ -23,7 +23,8 @@
         └── UpstreamBroken              502   stopped short or talked nonsense
 
 An error knows its HTTP status and the ``type``, ``code`` and ``param`` of OpenAI's error object. No message may hold a
-secret: whoever raises with foreign text redacts it first (:mod:`piproxy.redact`).
+secret: whoever raises with foreign text redacts it first (:mod:`piproxy.redact`). A message is for the client, whose
+words it may repeat; what the log may say of an error is decided by :mod:`piproxy.logged`.
 """
 
 from __future__ import annotations
@@ -56,11 +57,14 @@ class PiproxyError(Exception):
         type: str | None = None,
         status: int | None = None,
         headers: Mapping[str, str] = NO_HEADERS,
+        logged: str | None = None,
     ) -> None:
+        """``logged``: what the log says in place of the message, where that repeats words of others."""
         super().__init__(message)
         self.message = message
         self.param = param
         self.headers = headers
+        self.logged = logged
         if code is not None:
             self.code = code
         if type is not None:

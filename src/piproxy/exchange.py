@@ -35,6 +35,7 @@ from piproxy.errors import (
     UpstreamTimeout,
 )
 from piproxy.events import Event, Finish, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, Usage
+from piproxy.logged import logged
 from piproxy.model import Model
 from piproxy.pi.cost import cost_of
 from piproxy.redact import conceal
@@ -111,6 +112,7 @@ class Record:
     cost: float | None = None
     ending: Ending = Ending.DONE
     error: str | None = None
+    """As :func:`piproxy.logged.logged` puts it: no words of others."""
     bug: Exception | None = None
     dropped: tuple[str, ...] = ()
 
@@ -322,6 +324,8 @@ class Exchange:
         except PiproxyError as error:
             # Some providers repeat the key, the one that they refuse above all.
             error.message = conceal(error.message, credential.secrets)
+            error.code = error.code and conceal(error.code, credential.secrets)
+            error.param = error.param and conceal(error.param, credential.secrets)
             raise
 
     async def _ask_with(self, credential: Credential, call: Call, deliver: Deliver, deadline: _Deadline) -> None:
@@ -508,7 +512,7 @@ def _account(call: Call, usage: Usage | None, *, partial: bool = False) -> None:
 
 
 def _note(record: Record, error: PiproxyError) -> None:
-    record.error = error.message
+    record.error = logged(error)
     if record.bug is not None:
         record.ending = Ending.BUG
     elif isinstance(error, ShuttingDown):

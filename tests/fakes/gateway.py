@@ -13,7 +13,7 @@ import trio
 from fakes.client import Client
 from fakes.h2client import H2Client
 from fakes.provider import Provider, Script
-from fakes.secrets import Secrets
+from fakes.secrets import BothForms, Secrets
 from fakes.tls import Tls
 from hypercorn.config import Config
 from trio.testing import wait_all_tasks_blocked
@@ -24,7 +24,6 @@ from piproxy.pi.registry import Registry
 from piproxy.server.app import App, create_app
 from piproxy.server.engine import Engine
 from piproxy.server.live import LiveSettings
-from piproxy.server.log import Log
 from piproxy.server.serving import protocol_config
 from piproxy.settings.load import Flag
 from piproxy.upstream.demo import WithDemo
@@ -55,6 +54,9 @@ class Gateway:
     nursery: trio.Nursery
     config: Config
     lines: list[str]
+    """The log as programs read it."""
+    shown: list[str]
+    """The same log as people read it."""
     directory: Path
 
     def client(self, **how: Any) -> Client:
@@ -92,22 +94,23 @@ async def gateway(
     async with trio.open_nursery() as nursery:
         provider = Provider(nursery, script)
         lines: list[str] = []
+        shown: list[str] = []
         async with Http(connect=provider.connect) as http:
             engine = Engine(
                 live=LiveSettings({}, files.proxy_config, flags or {}),
                 registry=Registry(files, {}, apis=ROOMS, catalog_choice="snapshot", extra=demo_models()),
                 keyring=Keyring(http=http, directory=files, environ={}, nursery=nursery),
                 upstream=WithDemo(http),
-                log=Log("json", lines.append),
+                log=BothForms(lines.append, shown.append),
                 images=images,
             )
             app = create_app(engine)
             secrets = Secrets(models, dict(flags or {}))
             secrets.listen(app)
             config = protocol_config(idle_connection=idle_connection)
-            yield Gateway(app, engine, provider, nursery, config, lines, directory)
+            yield Gateway(app, engine, provider, nursery, config, lines, shown, directory)
         await wait_all_tasks_blocked()
         assert provider.open == 0, "a connection to the provider is still open"
         assert len(engine.exchange) == 0
-        secrets.check(lines)
+        secrets.check((*lines, *shown))
         nursery.cancel_scope.cancel()

@@ -5,13 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from piproxy.exchange import Record
+from piproxy.jsontext import Json
 from piproxy.server.app import App
+from piproxy.server.log import Log, Write
 
 GIVEN: Final = (b"authorization", b"x-api-key", b"x-pi-upstream-api-key")
 SHORTEST: Final = 8
 """Characters; anything shorter is a word that may well stand in an answer."""
 MOST: Final = 4_000_000
 """Bytes of answers that are kept."""
+
+
+class BothForms(Log):
+    """The log for programs and, beside it, the same for people."""
+
+    def __init__(self, programs: Write, people: Write) -> None:
+        super().__init__("json", programs)
+        self._people = Log("human", people)
+
+    def request(self, record: Record, seconds: float) -> None:
+        super().request(record, seconds)
+        self._people.request(record, seconds)
+
+    def event(self, text: str, **fields: Json) -> None:
+        super().event(text, **fields)
+        self._people.event(text, **fields)
 
 
 class Secrets:

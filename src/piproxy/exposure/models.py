@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from piproxy.errors import ModelNotFound
 from piproxy.exposure.ids import public_ids
 from piproxy.model import Model
 from piproxy.pi.enabled import select
 from piproxy.settings import Settings
+
+_PLAIN_ID: Final = re.compile(r"[\w./:@+~-]{1,128}", re.ASCII)
+"""What ids of models look like; anything else that a client asks for is not repeated in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,10 @@ class Exposure:
         """The model of a public id, else of a canonical id. Raises :class:`~piproxy.errors.ModelNotFound`."""
         model = self.by_public_id.get(id) or self._canonical.get(id)
         if model is None:
-            raise ModelNotFound(f"The model `{id}` does not exist or you do not have access to it.", param="model")
+            logged = f"The model {id} is not exposed." if _PLAIN_ID.fullmatch(id) else None
+            raise ModelNotFound(
+                f"The model `{id}` does not exist or you do not have access to it.", param="model", logged=logged
+            )
         return model
 
     def public_id(self, model: Model) -> str:

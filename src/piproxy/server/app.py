@@ -17,6 +17,7 @@ from piproxy import __version__
 from piproxy.errors import BodyTooLarge, InvalidRequest, PiproxyError
 from piproxy.exchange import Ending, Record
 from piproxy.jsontext import Json, dump
+from piproxy.logged import logged
 from piproxy.openai import failures
 from piproxy.server.chat import ChatView
 from piproxy.server.connection import FINISHED, NEW_RECORD, RECORD, Connection
@@ -112,7 +113,7 @@ def create_app(engine: Engine) -> App:
     async def fail(error: Exception) -> Response:
         known = _foreseen(error, request)
         record = current_record()
-        record.error = record.error or (known.message if isinstance(known, PiproxyError) else None)
+        record.error = record.error or (logged(known) if isinstance(known, PiproxyError) else None)
         if not isinstance(known, PiproxyError):
             record.bug, record.ending = known, Ending.BUG
         elif record.ending is Ending.DONE:

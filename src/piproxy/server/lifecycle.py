@@ -84,6 +84,7 @@ async def main(
     directory = agent_directory(environ, Path.home())
     with trio.open_signal_receiver(*_SIGNALS) as signals, ExitStack() as stack:
         async with engine_for(flags, environ) as engine:
+            stack.enter_context(engine.log.listening())
             settings = engine.settings
             exposure = await engine.exposure()
             secure = certificate(settings, directory.root)

@@ -1,18 +1,27 @@
-"""One line per request, for people or for programs; never content, never a secret."""
+"""One line per request, for people or for programs; never content, never a secret.
+
+What went wrong is told in the words of :mod:`piproxy.logged`, which repeat neither the client nor the provider. A trace
+has files, lines and the names of exceptions, but not what those say: a ``KeyError`` may hold a piece of a prompt.
+"""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
 
 from piproxy.exchange import Record
 from piproxy.jsontext import Json, dump
 from piproxy.redact import redact
 
 Write = Callable[[str], None]
+
+_USUAL: Final = frozenset(("/v1/chat/completions", "/v1/models", "/chat/completions", "/models", "/health", "/"))
+"""Paths that hold nothing of anybody's."""
 
 
 def to_stderr(line: str) -> None:
@@ -40,25 +49,69 @@ class Log:
 
     def bug(self, error: BaseException, **fields: Json) -> None:
         """Something that should not happen."""
-        trace = "".join(traceback.format_exception(error))
-        self.event("internal error", **fields, trace=redact(trace))
+        self.event("internal error", **fields, trace=_trace(error))
 
     def event(self, text: str, **fields: Json) -> None:
         """Anything else that whoever runs the proxy should know."""
+        told = {name: redact(value) if isinstance(value, str) else value for name, value in fields.items()}
         if self._style == "json":
-            self._write(dump({"time": _now(), "event": text, **fields}).decode())
+            self._write(dump({"time": _now(), "event": text, **told}).decode())
         else:
-            details = " ".join(f"{name}={value}" for name, value in fields.items())
+            details = " ".join(f"{name}={value}" for name, value in told.items())
             self._write(f"{_now()} {text}{' ' if details else ''}{details}")
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """What Python's ``logging`` is told below ``piproxy`` is written here, in the same form."""
+        logger, ears = logging.getLogger("piproxy"), _Ears(self)
+        logger.addHandler(ears)
+        try:
+            yield
+        finally:
+            logger.removeHandler(ears)
+
+
+class _Ears(logging.Handler):
+    """Warnings and errors of modules that know no :class:`Log`."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = None if record.exc_info is None else record.exc_info[1]
+        fields: dict[str, Json] = {} if error is None else {"trace": _trace(error)}
+        self._log.event("warning", what=record.getMessage(), **fields)
+
+
+def _trace(error: BaseException) -> str:
+    """Where it happened and what kind of error it was, after its causes and before the members of a group."""
+    parts: list[str] = []
+    seen: set[int] = set()
+
+    def tell(one: BaseException) -> None:
+        if id(one) in seen:
+            return
+        seen.add(id(one))
+        before = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        if before is not None:
+            tell(before)
+        parts.extend(traceback.format_tb(one.__traceback__))
+        parts.append(f"{type(one).__module__}.{type(one).__qualname__}\n")
+        for member in one.exceptions if isinstance(one, BaseExceptionGroup) else ():
+            tell(member)
+
+    tell(error)
+    return "".join(parts).rstrip()
 
 
 def _fields(record: Record, seconds: float) -> dict[str, Json]:
     usage = record.usage
     fields: dict[str, Json] = {
         "request_id": record.request_id,
-        "client_request_id": record.client_request_id,
+        "client_request_id": _id(record.client_request_id),
         "method": record.method,
-        "path": record.path,
+        "path": _path(record.path),
         "status": record.status,
         "model": record.model,
         "provider": record.provider,
@@ -74,15 +127,15 @@ def _fields(record: Record, seconds: float) -> dict[str, Json]:
         "cost": record.cost,
         "partial": record.partial or None,
         "dropped": list(record.dropped) or None,
-        "upstream_id": record.upstream_id,
+        "upstream_id": _id(record.upstream_id),
         "ending": str(record.ending),
-        "error": None if record.error is None else redact(record.error),
+        "error": record.error,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def _human(record: Record, seconds: float) -> str:
-    words = [_now(), record.method, _printable(record.path), str(record.status or "-")]
+    words = [_now(), record.method, _printable(_path(record.path)), str(record.status or "-")]
     if record.model is not None:
         words += [f"{record.provider}/{record.model}", f"api={record.api}"]
     words.append(f"{seconds:.3f}s")
@@ -99,12 +152,21 @@ def _human(record: Record, seconds: float) -> str:
     if record.dropped:
         words.append("dropped=" + ",".join(record.dropped))
     words += [str(record.ending).replace(" ", "-"), record.request_id]
-    for name, id_ in (("client", record.client_request_id), ("upstream", record.upstream_id)):
+    for name, id_ in (("client", _id(record.client_request_id)), ("upstream", _id(record.upstream_id))):
         if id_ is not None:
             words.append(f"{name}={_printable(id_)}")
     if record.error is not None:
-        words.append("- " + _printable(redact(record.error)))
+        words.append("- " + _printable(record.error))
     return " ".join(words)
+
+
+def _path(path: str) -> str:
+    return path if path in _USUAL else redact(path[:500])
+
+
+def _id(id_: str | None) -> str | None:
+    """An id that others made up."""
+    return None if id_ is None else redact(id_[:200])
 
 
 def _printable(text: str) -> str:

@@ -10,6 +10,7 @@ Its protocols run in :mod:`piproxy.server.tcp`; the order of a shutdown is ours:
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable, Sequence
 from math import inf
@@ -36,6 +37,7 @@ def protocol_config(*, idle_connection: float, ssl_handshake: float = 10.0) -> C
     config.keep_alive_max_requests = 1_000_000
     config.include_server_header = False
     config.accesslog = None
+    config.errorlog = logging.getLogger("piproxy.hypercorn")
     config.alpn_protocols = ["h2", "http/1.1"]
     return config
 

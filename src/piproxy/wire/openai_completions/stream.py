@@ -105,7 +105,8 @@ class CompletionsParser:
         try:
             return jsontext.parse(data)
         except (ValueError, RecursionError):
-            raise UpstreamBroken(f"The provider sent a frame that is not JSON: {redact(data[:200])}") from None
+            ours = "The provider sent a frame that is not JSON"
+            raise UpstreamBroken(f"{ours}: {redact(data[:200])}", logged=f"{ours}.") from None
 
     def _done(self) -> Iterator[Event]:
         """The upstream says that it said everything; a reason that it left out can be inferred."""
@@ -147,10 +148,8 @@ class CompletionsParser:
             value = jsontext.parse(body.removeprefix(b"\xef\xbb\xbf"))
         except (ValueError, RecursionError):
             said = complaint(body).message if body.lstrip()[:1] == b"<" else ""
-            hint = f": {said[:500]}" if said else "."
-            raise UpstreamBroken(
-                f"The provider answered with something that is neither a stream nor JSON{hint}"
-            ) from None
+            ours = "The provider answered with something that is neither a stream nor JSON"
+            raise UpstreamBroken(f"{ours}: {said[:500]}" if said else f"{ours}.", logged=f"{ours}.") from None
         events = list(self._answer.read(value, whole=True))
         if not isinstance(value, Mapping) or not isinstance(value.get("choices"), list) or not value["choices"]:
             raise UpstreamBroken("The provider answered with JSON that is no completion.")

@@ -17,7 +17,7 @@ from piproxy.pi.registry import Registry, View
 from piproxy.wire.rooms import ROOMS
 
 PACKAGE = "node_modules/@earendil-works/pi-coding-agent"
-HOMES = 40
+HOMES = 20
 SEED = 7
 OWN_HEADERS = ("kimi-coding", "cloudflare-ai-gateway", "anthropic")
 """Providers whose keys become headers of their own, which is not the registry's work."""

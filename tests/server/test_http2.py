@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 import trio
+from fakes.client import Client
 from fakes.gateway import CHAT, Gateway, gateway
 from fakes.h2client import H2Client
 from fakes.provider import DONE, Conversation, chunk
@@ -18,6 +21,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from piproxy.credential import Credential
 from piproxy.model import Model
 from piproxy.server import http2
+from piproxy.server.serving import protocol_config
 
 STREAM = {**CHAT, "stream": True}
 PATH = "/v1/chat/completions"
@@ -238,6 +242,52 @@ async def test_a_large_whole_answer_passes_a_small_window(tmp_path: Path, autoju
             if not reply.complete:
                 await client.credit(reply, 30_000)
         assert len(reply.json["choices"][0]["message"]["content"]) == 200_000
+        await client.leave()
+
+
+@BOTH
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_a_client_that_leaves_with_an_answer_on_its_way(
+    how: str, secured: bool, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """What waits for credit that will never come is dropped in that instant; no task stays for it."""
+
+    async def long(talk: Conversation) -> None:
+        await talk.head()
+        await talk.data(chunk(content="x" * 20_000), chunk(finish_reason="stop"), DONE)
+        await talk.end()
+
+    async with gateway(tmp_path, long) as g:
+        client = await g.h2(tls=write_tls(g.directory) if secured else None, stall=inf, reads=False, window=1000)
+        replies = [await client.send("POST", PATH, CHAT), await client.send("POST", PATH, STREAM)]
+        await trio.sleep(5)
+        assert [len(reply.body) for reply in replies] == [1000, 1000]
+        left = trio.current_time()
+        if how == "reset":
+            for reply in replies:
+                await client.reset(reply)
+            await wait_all_tasks_blocked()
+            assert len(g.log) == 2
+            assert (await client.ask("GET", "/health")).status == 200
+        await client.leave()
+        assert client.done is not None
+        await client.done.wait()
+        assert trio.current_time() == left
+
+
+async def test_an_app_that_fails_in_mid_answer(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Its stream is reset, so that what has come does not pass for all of it; the connection goes on."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": scope["path"] == "/half"})
+
+    async with trio.open_nursery() as nursery:
+        connection = Client(app, nursery, protocol_config(idle_connection=75))
+        client = await H2Client(connection.stream, nursery, done=connection.server_done).start()
+        half, whole = await client.ask("GET", "/half"), await client.ask("GET", "/whole")
+        assert (half.complete, half.reset) == (False, 2)
+        assert (whole.complete, whole.reset, whole.body) == (True, None, b"half")
         await client.leave()
 
 

@@ -1,9 +1,11 @@
-"""Hypercorn's HTTP/2 with four things mended (all measured, Hypercorn 0.18):
+"""Hypercorn's HTTP/2 with six things mended (all measured, Hypercorn 0.18):
 
 * Flow control did not hold the app back: with the client's window at zero, what the provider sent was pulled and kept
   without bound. Here the app waits, and if a client takes nothing for ``stall`` seconds, that stream is reset.
 * DATA for a stream that is already answered was a ``KeyError`` that ended the whole server.
 * A path that is not ASCII, or CONNECT without one, did the same.
+* An answer that waited for a client's credit went on waiting when that client had gone, and its connection with it.
+* An answer whose app had failed in the middle of it was never ended.
 * After the last stream of a stopping server, GOAWAY could overtake the stream's own END_STREAM (Hypercorn issue 226).
 """
 
@@ -17,6 +19,7 @@ import h2.events
 import h2.exceptions
 import trio
 from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BufferCompleteError, H2Protocol, StreamBuffer
 
 MAX_UNREAD: Final = 128 * 1024 * 1024
@@ -86,6 +89,9 @@ class Http2(H2Protocol):
         self._unread = 0
 
     async def stream_send(self, event: StreamEvent) -> None:
+        if isinstance(event, StreamClosed) and event.stream_id in self.stream_buffers:
+            # The app has ended in the middle of its answer, which must not look complete.
+            await self._reset(event.stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
         try:
             await super().stream_send(event)
         except _Stalled:
@@ -110,6 +116,11 @@ class Http2(H2Protocol):
         await super()._create_stream(request)
         # The app's task has not run yet: nothing is in the buffer that is replaced.
         self.stream_buffers[request.stream_id] = Buffer(self.context.event_class, self._stall)
+
+    async def _close_stream(self, stream_id: int) -> None:
+        await super()._close_stream(stream_id)
+        if stream_id in self.stream_buffers:  # its client has gone: nothing of it will leave any more
+            await self.stream_buffers[stream_id].close()
 
     async def _send_data(self, stream_id: int) -> None:
         buffer = self.stream_buffers.get(stream_id)

@@ -117,7 +117,7 @@ async def test_images_by_address_where_they_are_allowed(api: str, tmp_path: Path
         async def dial(host: str, port: int) -> trio.abc.Stream:
             return await web.connect(Origin("http", host, port))
 
-        async with Images(Guard(resolve=resolve, dial=dial)) as images:
+        async with Images(Guard(resolve=resolve, dial=dial), proxied=lambda url: False) as images:
             flags: Mapping[str, Flag] = {"remote_images": True}
             async with gateway(tmp_path, saying(HELLO), models=models_json(), flags=flags, images=images.inlined) as g:
                 reply = await ask(g, {"model": f"p-{api}/m", "messages": image()})

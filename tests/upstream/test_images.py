@@ -71,7 +71,7 @@ async def world(script: Script = png, **names: Sequence[str]) -> AsyncIterator[W
             made.dialled.append((host, port))
             return await provider.connect(Origin("http", host, port))
 
-        async with Images(Guard(resolve=resolve, dial=dial)) as images:
+        async with Images(Guard(resolve=resolve, dial=dial), proxied=lambda url: False) as images:
             made = World(images, provider, asked)
             yield made
         nursery.cancel_scope.cancel()
@@ -350,7 +350,7 @@ async def test_the_certificate_is_checked_by_name(tmp_path: Path, monkeypatch: p
             nursery.start_soon(provider.serve, trio.SSLStream(theirs, context, server_side=True, https_compatible=True))
             return ours
 
-        async with Images(Guard(resolve=resolve, dial=dial)) as images:
+        async with Images(Guard(resolve=resolve, dial=dial), proxied=lambda url: False) as images:
             for host, good in (("images.test", True), ("other.test", False)):
                 chat = Chat(model="m", messages=(UserMessage((Image(f"https://{host}/a"),)),))
                 if good:

@@ -21,13 +21,17 @@ import httpx
 import trio
 
 from piproxy import __version__
-from piproxy.errors import GatewayError, UpstreamBroken, UpstreamError, UpstreamUnreachable
+from piproxy.errors import ConfigError, GatewayError, UpstreamBroken, UpstreamError, UpstreamUnreachable
 from piproxy.upstream.connections import BAD_HEADER, KEEPALIVE, Connect, Connection, Dial, Origin, Pool, connector
 
 MAX_ERROR_BODY: Final = 1024 * 1024
 """Bytes of an error answer that are read; the rest is of no use to anybody."""
 MAX_PIECE: Final = 1024 * 1024
 """Bytes that are decompressed at once."""
+BAD_PROXY: Final = (
+    "The environment sets a proxy (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) that cannot be used: its address must begin "
+    "with http:// or https://, or, where the Python package socksio is installed, socks5://. Change it or unset it."
+)
 _TELL: Final = "piproxy.tell"
 _CONNECTION: Final = "piproxy.connection"
 _PORTS: Final = {"http": 80, "https": 443}
@@ -141,19 +145,23 @@ class Http:
     def __init__(self, *, connect: Connect | None = None, dial: Dial | None = None) -> None:
         """``connect`` opens connections instead of the network (tests).
 
-        ``dial`` opens the TCP streams below TLS, and no proxy of the environment is used then.
+        ``dial`` opens the TCP streams below TLS, and no proxy of the environment is used then. Raises
+        :class:`~piproxy.errors.ConfigError` for one that cannot be used.
         """
         own = connect is not None or dial is not None or not _proxied()
         connect = connect or connector(_Trust().context, dial or trio.open_tcp_stream)
         self._own = _Transport(Pool(connect)) if own else None
-        self._client = httpx.AsyncClient(
-            transport=self._own,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept: clients share these connections
-            timeout=None,  # noqa: S113  (time belongs to the exchange)
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE),
-            headers={"user-agent": f"piproxy/{__version__}", "accept-encoding": "identity"},
-            follow_redirects=False,
-        )
+        try:
+            self._client = httpx.AsyncClient(
+                transport=self._own,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept: clients share connections
+                timeout=None,  # noqa: S113  (time belongs to the exchange)
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE),
+                headers={"user-agent": f"piproxy/{__version__}", "accept-encoding": "identity"},
+                follow_redirects=False,
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as exc:
+            raise ConfigError(BAD_PROXY) from exc
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -291,6 +299,8 @@ def _unsent(exc: Exception, url: str) -> UpstreamError | GatewayError:
 
 
 def _words(exc: Exception) -> str:
+    if isinstance(exc, httpx.RemoteProtocolError):  # behind the colon stand bytes of the provider's
+        return str(exc).partition(": ")[0]
     return str(exc).strip().rstrip(".") or type(exc).__name__
 
 

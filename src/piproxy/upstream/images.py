@@ -6,6 +6,9 @@ Whoever may send a chat request could otherwise make this machine ask any addres
 * a name is resolved once, every address it has must be a public one, and the connection is made to an address that
   was looked at, so that a name that changes its mind (DNS rebinding) gains nothing; the certificate must be the name's;
 * a redirect begins all of this anew, and there are few of them;
+* nothing goes through a proxy of the environment: behind one, what was looked at is not what is asked, since the proxy
+  resolves the name anew, and may stand where more can be reached than from here. An address that the environment wants
+  asked through a proxy is refused; ``NO_PROXY`` makes exceptions, and those are asked directly;
 * no cookies, no credentials, none of the client's headers are sent;
 * what comes must be a PNG, JPEG, GIF or WebP by its first bytes, and not too large.
 
@@ -21,6 +24,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import trio
 
@@ -83,8 +87,10 @@ class Guard:
 class Images:
     """The way to images. Use as ``async with Images() as images``."""
 
-    def __init__(self, guard: Guard | None = None) -> None:
+    def __init__(self, guard: Guard | None = None, *, proxied: Callable[[str], bool] | None = None) -> None:
+        """``proxied``: does the environment want this address asked through a proxy?"""
         self._http = Http(dial=(guard or Guard()).open)
+        self._proxied = proxied or behind_proxy
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -119,6 +125,11 @@ class Images:
     async def _fetch(self, url: str, limit: int) -> bytes:
         for _ in range(1 + MAX_REDIRECTS):
             checked(url)
+            if self._proxied(url):
+                raise Refused(
+                    "this machine reaches it only through a proxy, and piproxy could not make sure that it leads to a "
+                    "public server. Send the image as a base64 data URI, or exempt the host with NO_PROXY."
+                )
             async with self._http.stream("GET", url, headers=_HEADERS) as answer:
                 if answer.status not in _REDIRECTS:
                     return await _image(answer, limit)
@@ -140,6 +151,12 @@ def checked(url: str) -> None:
         raise Refused("only http and https addresses are fetched.")
     if "@" in parts.netloc:
         raise Refused("an address with a user name or password is not fetched.")
+
+
+def behind_proxy(url: str) -> bool:
+    """Does the environment (or the system) want this address asked through a proxy?"""
+    parts, proxies = urlsplit(url), getproxies()
+    return bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.netloc)
 
 
 async def _image(answer: Answer, limit: int) -> bytes:

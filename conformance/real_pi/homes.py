@@ -21,6 +21,8 @@ ENVIRON = {
 }
 VALUES = ("literal", "$V1", "${V2}x", "$UNSET", "a$$b", "!printf cmd", "!exit 1", "V1")
 OWN = ("corp1", "corp2")
+CODEX = "openai-codex"
+"""In every directory: whether it takes keys at all depends on models.json."""
 APIS = ("openai-completions", "anthropic-messages", "openai-responses")
 
 
@@ -30,12 +32,12 @@ class Homes:
     def __init__(self, catalog: Catalog, seed: int) -> None:
         self._catalog = catalog
         self._random = Random(seed)
-        # Radius and OpenRouter replace their catalogs by other rules since 1.2; Codex has no keys.
-        left_out = ("radius", "openrouter", "openai-codex")
+        # Radius and OpenRouter replace their catalogs by other rules since 1.2.
+        left_out = ("radius", "openrouter")
         self._providers = [provider for provider in catalog.models if provider not in left_out]
 
     def write(self, into: Path) -> Path:
-        named = [*self._random.sample(self._providers, 5), *OWN]
+        named = [*self._random.sample(self._providers, 4), CODEX, *OWN]
         stored = [*self._random.sample(named, 3), *self._random.sample(self._providers, 3)]
         fetched = [*self._random.sample(self._providers, 4), *named[:2]]
         into.mkdir(parents=True)

@@ -8,12 +8,13 @@ from piproxy.pi.auth_entry import StoredEntry, read_entry
 from piproxy.pi.environment import KEY_VARIABLES, PROVIDERS
 from piproxy.pi.login import Login
 from piproxy.pi.logins import resolve
-from piproxy.pi.special_logins import RESOLVERS
+from piproxy.pi.special_logins import CODEX, RESOLVERS
+from piproxy.pi.values import Failed
 
 OAUTH = {"type": "oauth", "access": "acc", "refresh": "ref", "expires": 1}
 
 
-def no_command(line: str) -> str | None:
+def no_command(line: str) -> str:
     raise AssertionError(line)
 
 
@@ -33,7 +34,7 @@ def key(text: str | None = None, **env: str) -> object:
     return {"type": "api_key", **({} if text is None else {"key": text}), **({"env": env} if env else {})}
 
 
-PLAIN = [provider for provider in PROVIDERS if provider not in RESOLVERS]
+PLAIN = [provider for provider in PROVIDERS if provider not in {*RESOLVERS, CODEX}]
 
 
 @pytest.mark.parametrize("provider", PLAIN)
@@ -65,7 +66,12 @@ ROWS: list[tuple[str, str, object, str | None, dict[str, str], str, str | None]]
     ("a malformed entry owns the provider", "openai", "sk-x", None, {"OPENAI_API_KEY": "e"}, "none", None),
     ("an unknown type owns the provider", "openai", {"type": "x"}, None, {"OPENAI_API_KEY": "e"}, "none", None),
     ("a login for a key provider is nothing", "groq", OAUTH, None, {"GROQ_API_KEY": "e"}, "none", None),
-    ("a key for codex is nothing", "openai-codex", key("k"), None, {}, "none", None),
+    ("a key for codex is nothing", CODEX, key("k"), None, {"OPENAI_API_KEY": "e"}, "none", None),
+    ("unless models.json gives it keys", CODEX, None, "conf", {}, "api_key", "conf"),
+    ("then a stored one counts, too", CODEX, key("k"), "conf", {}, "api_key", "k"),
+    ("and owns the provider", CODEX, key("$NO"), "conf", {}, "none", None),
+    ("as a login does", CODEX, OAUTH, "conf", {}, "oauth", "acc"),
+    ("an unset key for codex is nothing", CODEX, None, "$NO", {}, "none", None),
     ("an unset name is not a key", "openai", key("OPENAI_API_KEY"), None, {}, "api_key", "OPENAI_API_KEY"),
     ("white space in a variable is absent", "openai", None, None, {"OPENAI_API_KEY": "  "}, "none", None),
     ("copilot takes its own variable only", "github-copilot", None, None, {"GH_TOKEN": "e"}, "none", None),
@@ -101,24 +107,27 @@ def test_stored_commands_run_and_fall_through_when_they_fail() -> None:
     """Also for a check of availability: pi runs them there too."""
     ran: list[str] = []
 
-    def run(line: str) -> str | None:
+    def run(line: str) -> str | Failed:
         ran.append(line)
-        return "printed" if line == "good" else None
+        return "printed" if line == "good" else Failed("exit code 1")
 
     assert ask("groq", key("!good"), stored_commands=run, run_commands=False).key == "printed"
     bad = ask("groq", key("!bad"), stored_commands=run)
-    assert (bad.kind, bad.problem) == ("none", "the key in auth.json could not be resolved from shell command: bad")
+    assert (bad.kind, bad.problem) == (
+        "none",
+        "the key in auth.json could not be resolved from shell command (exit code 1)",
+    )
     assert ask("groq", key("!bad"), None, {"GROQ_API_KEY": "e"}, stored_commands=run).key == "e"
     assert ran == ["good", "bad", "bad"]
 
 
 def test_a_command_of_models_json_counts_as_available_without_running() -> None:
-    """It runs for each request; a failure there is an error, with pi's words."""
+    """It runs for each request; a failure there is an error, in pi's words, but with the reason for the line."""
     check = ask("corp", None, "!cmd", run_commands=False)
     assert (check.kind, check.key, check.available) == ("api_key", None, True)
     assert ask("corp", None, "!cmd", run=lambda line: f"<{line}>").key == "<cmd>"
-    failed = ask("corp", None, "!cmd", run=lambda _line: None)
-    assert failed.problem == 'Failed to resolve API key for provider "corp" from shell command: cmd'
+    failed = ask("corp", None, "!cmd", run=lambda _line: Failed("exit code 1"))
+    assert failed.problem == 'Failed to resolve API key for provider "corp" from shell command (exit code 1)'
 
 
 def test_an_unset_variable_of_models_json_is_named() -> None:

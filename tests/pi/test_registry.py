@@ -236,8 +236,7 @@ def test_auth_header_with_a_key_that_cannot_be_resolved(tmp_path: Path) -> None:
     """The reason is told, without the command line."""
     with pytest.raises(UnresolvedValue) as caught:
         headers(tmp_path, {**CUSTOM, "apiKey": "!test secret = no", "authHeader": True}, {}, "corp/m1")
-    assert caught.value.message == 'Failed to resolve API key for provider "corp" from shell command'
-    assert caught.value.detail.endswith("from shell command: test secret = no")
+    assert caught.value.message == 'Failed to resolve API key for provider "corp" from shell command (exit code 1)'
 
 
 def test_header_variables_of_the_stored_entry_come_first(tmp_path: Path) -> None:
@@ -250,37 +249,33 @@ def test_header_variables_of_the_stored_entry_come_first(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("config", "shown", "detail"),
+    ("config", "shown"),
     [
         (
             {"headers": {"X-T": "$TEAM"}},
-            'Failed to resolve provider "corp" header "X-T" from environment variable: TEAM',
             'Failed to resolve provider "corp" header "X-T" from environment variable: TEAM',
         ),
         (
             {"headers": {"X-T": "$A$B"}},
             'Failed to resolve provider "corp" header "X-T" from environment variables: A, B',
-            'Failed to resolve provider "corp" header "X-T" from environment variables: A, B',
         ),
         (
             {"models": [{"id": "m1", "headers": {"X-T": "!test secret = no"}}]},
-            'Failed to resolve model "corp/m1" header "X-T" from shell command',
-            'Failed to resolve model "corp/m1" header "X-T" from shell command: test secret = no',
+            'Failed to resolve model "corp/m1" header "X-T" from shell command (exit code 1)',
         ),
     ],
 )
-def test_unresolved_header_fails_the_request(config: Json, shown: str, detail: str, tmp_path: Path) -> None:
-    """It is never dropped; clients do not see the command line."""
+def test_unresolved_header_fails_the_request(config: Json, shown: str, tmp_path: Path) -> None:
+    """It is never dropped; the reason is told, nobody sees the command line."""
     with pytest.raises(UnresolvedValue) as caught:
         headers(tmp_path, {**CUSTOM, **config}, {}, "corp/m1")
-    assert (caught.value.message, caught.value.detail, caught.value.status) == (shown, detail, 502)
+    assert (caught.value.message, caught.value.status) == (shown, 502)
 
 
 def test_unresolved_key_does_not_show_its_command(tmp_path: Path) -> None:
-    """The login's problem is for clients, its detail for the owner."""
+    """It may hold a secret: how it ended is what the client, the log and the doctor are told."""
     login = PiDirectory(tmp_path).models(custom(apiKey="!test secret = no")).registry().login("corp")
-    assert login.problem == 'Failed to resolve API key for provider "corp" from shell command'
-    assert login.detail == 'Failed to resolve API key for provider "corp" from shell command: test secret = no'
+    assert login.problem == 'Failed to resolve API key for provider "corp" from shell command (exit code 1)'
     assert "secret" not in repr(login)
 
 

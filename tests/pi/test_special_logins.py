@@ -197,11 +197,6 @@ def test_cloudflare(
         assert (login.kind, login.key, login.env["CLOUDFLARE_ACCOUNT_ID"]) == ("api_key", "k", "acc")
 
 
-def test_codex_takes_no_key() -> None:
-    """Neither a stored one nor one of the environment."""
-    assert ask("openai-codex", {"OPENAI_API_KEY": "k"}, key="k").kind == "none"
-
-
 @pytest.mark.parametrize(
     ("key", "environ", "stored", "found", "base_url"),
     [

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piproxy.pi.values import Command, CommandCache, Template, Unresolved, Variable, expand, parse, run_command
+from piproxy.pi.values import (
+    Command,
+    CommandCache,
+    Failed,
+    Template,
+    Unresolved,
+    Variable,
+    expand,
+    parse,
+    run_command,
+)
 
 ENV = {"MY_K": "k", "MY_Z": "z", "EMPTY": ""}
 
@@ -63,24 +73,26 @@ def test_variables_are_looked_up_from_left_to_right() -> None:
     [
         ('printf "  abc\\n"', "abc"),
         ("printf 'a b'; echo no >&2", "a b"),
-        ("true", None),
-        ("printf '  '", None),
-        ("echo x; exit 3", None),
-        ("no-such-program-here", None),
-        ("cat", None),
-        ("", None),
-        ("echo a\0b", None),
+        ("true", Failed("it printed nothing")),
+        ("printf '  '", Failed("it printed nothing")),
+        ("echo x; exit 3", Failed("exit code 3")),
+        ("no-such-program-here", Failed("exit code 127: not found")),
+        ("/", Failed("exit code 126: it cannot be executed")),
+        ("kill -9 $$", Failed("it was ended by signal 9")),
+        ("cat", Failed("it printed nothing")),
+        ("", Failed("it printed nothing")),
+        ("echo a\0b", Failed("it could not be started")),
     ],
 )
-def test_a_command_gives_what_it_prints(line: str, printed: str | None) -> None:
-    """Trimmed; a failure and silence are no value; standard input is empty."""
+def test_a_command_gives_what_it_prints(line: str, printed: str | Failed) -> None:
+    """Trimmed; a failure and silence are no value, and why is told; standard input is empty."""
     assert run_command(line) == printed
 
 
 def test_a_command_that_takes_too_long_is_ended_with_its_children() -> None:
     """The time limit holds although a child keeps the pipe open."""
     began = time.monotonic()
-    assert run_command("sleep 30 & sleep 30", timeout=0.2) is None
+    assert run_command("sleep 30 & sleep 30", timeout=0.2) == Failed("it did not end within 0.2 s")
     assert time.monotonic() - began < 5
 
 
@@ -88,20 +100,47 @@ def test_the_text_after_the_mark_is_the_command() -> None:
     """Nothing in it is a template."""
     assert parse("!echo $HOME") == Command("echo $HOME")
     assert expand("!pass x", run=lambda line: f"<{line}>") == "<pass x>"
-    assert expand("!pass x", run=lambda _line: None) == Unresolved("shell command: pass x")
+    assert expand("!pass x", run=lambda _line: Failed("exit code 1")) == Unresolved("shell command (exit code 1)")
 
 
 def test_a_cache_runs_each_line_once_failures_included() -> None:
     """auth.json: the outcome is kept for the life of the process."""
     ran: list[str] = []
 
-    def run(line: str) -> str | None:
+    def run(line: str) -> str | Failed:
         ran.append(line)
-        return None if line == "bad" else line
+        return Failed("no") if line == "bad" else line
 
     cache = CommandCache(run)
-    assert [cache("bad"), cache("a"), cache("bad"), cache("a"), cache("b")] == [None, "a", None, "a", "b"]
+    assert [cache("bad"), cache("a"), cache("bad"), cache("a"), cache("b")] == [
+        Failed("no"),
+        "a",
+        Failed("no"),
+        "a",
+        "b",
+    ]
     assert ran == ["bad", "a", "b"]
+
+
+def test_an_outcome_can_be_forgotten() -> None:
+    """One that is old enough, or all; what was never run is none."""
+    ran: list[str] = []
+    now = 0.0
+
+    def run(line: str) -> str:
+        ran.append(line)
+        return str(len(ran))
+
+    cache = CommandCache(run, clock=lambda: now)
+    assert [cache("a"), cache("b")] == ["1", "2"]
+    now = 10
+    cache.forget("a", older=11)
+    cache.forget("never")
+    assert cache("a") == "1"
+    cache.forget("a", older=10)
+    assert [cache("a"), cache("b")] == ["3", "2"]
+    cache.clear()
+    assert [cache("a"), cache("b")] == ["4", "5"]
 
 
 def test_two_threads_run_a_command_once() -> None:
@@ -115,7 +154,7 @@ def test_two_threads_run_a_command_once() -> None:
         return "k"
 
     cache = CommandCache(run)
-    results: list[str | None] = []
+    results: list[str | Failed] = []
     threads = [threading.Thread(target=lambda: results.append(cache("x"))) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -243,6 +243,16 @@ async def test_a_key_of_the_client_for_codex_must_be_a_chatgpt_token(tmp_path: P
         assert caught.value.param == "X-Pi-Upstream-Api-Key"
 
 
+async def test_a_key_of_models_json_for_codex_must_be_a_chatgpt_token(tmp_path: Path) -> None:
+    """pi takes it as it is and reads the account out of it; what has none is the owner's mistake."""
+    async with room(tmp_path) as here:
+        login = resolve("openai-codex", None, jwt(), {})
+        found = await here.keyring.credential(model("openai-codex"), login, {})
+        assert found.headers == {"Authorization": f"Bearer {jwt()}", "chatgpt-account-id": "acct"}
+        with pytest.raises(CredentialError, match=r"openai-codex in models\.json is not a ChatGPT access token"):
+            await here.keyring.credential(model("openai-codex"), resolve("openai-codex", None, "sk-x", {}), {})
+
+
 async def test_vertex_s_own_credentials_are_a_bearer_token_and_a_place(tmp_path: Path) -> None:
     """With the quota project as a header."""
     file = trio.Path(tmp_path / "adc.json")

@@ -37,9 +37,7 @@ class Login:
     source: str = ""
     """Where it comes from, for ``doctor``: ``auth.json``, ``models.json``, ``environment variable GROQ_API_KEY`` …"""
     problem: str | None = None
-    """Why there is none; ``None`` when there is one."""
-    detail: str | None = field(default=None, repr=False)
-    """:attr:`problem` with a failing command's whole line, which may hold a secret: for ``doctor`` only."""
+    """Why there is none, in words for anybody; ``None`` when there is one."""
     hint: str | None = None
     """What looks like a mistake and is none for pi, in words for ``doctor``."""
     entry: OAuthEntry | None = field(default=None, repr=False)

@@ -19,12 +19,9 @@ from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, StoredEntry, Unusable
 from piproxy.pi.environment import KEY_VARIABLES, OAUTH, first, key_variables
 from piproxy.pi.login import Login
 from piproxy.pi.special_logins import CODEX, LLAMA, RESOLVERS, Asked, is_marker
-from piproxy.pi.values import Command, CommandCache, Runner, Unresolved, expand, parse
+from piproxy.pi.values import Command, Runner, Unresolved, expand, parse, run_command
 
-__all__ = ["STORED_COMMANDS", "Login", "resolve"]
-
-STORED_COMMANDS: Final = CommandCache()
-"""Outcomes of auth.json's commands, kept for the life of the process as pi does."""
+__all__ = ["Login", "resolve"]
 
 AUTH_JSON: Final = "auth.json"
 MODELS_JSON: Final = "models.json"
@@ -42,7 +39,7 @@ def resolve(
     run_commands: bool = True,
     oauth: str | None = None,
     gateway: str | None = None,
-    stored_commands: Runner = STORED_COMMANDS,
+    stored_commands: Runner = run_command,
     run: Runner | None = None,
     exists: Callable[[str], bool] = isfile,
 ) -> Login:
@@ -50,8 +47,9 @@ def resolve(
 
     Blocks while a command runs (up to 10 seconds each): call it from a thread where that matters.
     ``run_commands=False`` leaves the commands of models.json alone (they run anew for every request); those of
-    auth.json run once in the process's life, and also for a mere availability check, as in pi. ``oauth`` is the field
-    of that name of the provider in models.json (``"radius"``), ``gateway`` that provider's address without ``/v1``.
+    auth.json are for ``stored_commands``, which remembers them, and run also for a mere availability check, as in pi.
+    ``oauth`` is the field of that name of the provider in models.json (``"radius"``), ``gateway`` that provider's
+    address without ``/v1``.
     """
     env = stored_entry.env if isinstance(stored_entry, ApiKeyEntry) else {}
     if override is not None and override.strip():
@@ -60,6 +58,8 @@ def resolve(
         return _none(provider, f"the entry in auth.json cannot be used: {stored_entry.reason}")
     if isinstance(stored_entry, OAuthEntry):
         return _oauth(provider, stored_entry, oauth, gateway)
+    if provider == CODEX and models_json_api_key is None:  # only models.json gives it a key method, as in pi
+        return _none(provider, "ChatGPT models need a login: a key cannot be used")
     if isinstance(stored_entry, ApiKeyEntry):
         return _stored_key(provider, stored_entry, environ, stored_commands, exists)
     if models_json_api_key is not None:
@@ -70,7 +70,7 @@ def resolve(
 
 def _override(asked: Asked) -> Login:
     """A client's key is used as it is, even where pi has no key method (a ChatGPT access token)."""
-    found = _ask(asked) if asked.provider != CODEX else _none(CODEX, "")
+    found = _ask(asked)
     return Login(
         provider=asked.provider,
         kind="api_key",

@@ -29,15 +29,7 @@ COPILOT = "github-copilot"
 
 
 class UnresolvedValue(CredentialError):
-    """A key or header of models.json cannot be resolved.
-
-    The message is for clients and never holds a command line; :attr:`detail` is pi's whole sentence, for the log and
-    ``doctor``.
-    """
-
-    def __init__(self, detail: str) -> None:
-        self.detail = detail
-        super().__init__(_public(detail))
+    """A key or header of models.json cannot be resolved; the message is pi's, with a command's failure for its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +57,8 @@ class View:
     _auth: StoredEntries
     _configs: Mapping[str, ProviderConfig]
     _environ: Mapping[str, str]
+    _commands: values.CommandCache
+    """Outcomes of auth.json's commands."""
     _own: frozenset[str] = frozenset()
     """Providers of piproxy's own, which need no credential."""
 
@@ -153,8 +147,8 @@ class View:
         bearer: dict[str, str | None] = {}
         if config.auth_header:
             key = key or (login.key if login else None)
-            if not key and login and login.detail and config.api_key is not None:
-                raise UnresolvedValue(login.detail)
+            if not key and login and login.problem and config.api_key is not None:
+                raise UnresolvedValue(login.problem)
             if not key:
                 raise CredentialError(f'No API key found for "{model.provider}"')
             bearer["Authorization"] = f"Bearer {key}"
@@ -173,7 +167,7 @@ class View:
         if provider in self._own:
             return Login(provider=provider, kind="api_key", source="built into piproxy")
         config = self.config(provider)
-        login = logins.resolve(
+        return logins.resolve(
             provider,
             self.entry(provider),
             config.api_key if config else None,
@@ -182,8 +176,8 @@ class View:
             run_commands=run_commands,
             oauth=RADIUS if config and config.radius else None,
             gateway=gateway(config) if config and config.radius else None,
+            stored_commands=self._commands,
         )
-        return replace(login, problem=_public(login.problem), detail=login.problem) if login.problem else login
 
 
 class Registry:
@@ -215,6 +209,7 @@ class Registry:
         self._auth = Watched(self.directory.auth, read_auth)
         self._models = Watched(self.directory.models, models_file.read)
         self._store = Watched(self.directory.models_store, models_store.read)
+        self._commands = values.CommandCache()
         self._seen: tuple[object, ...] = ()
         self._view = self.view()
 
@@ -289,6 +284,7 @@ class Registry:
             _auth=auth,
             _configs=configs,
             _environ=self._environ,
+            _commands=self._commands,
             _own=frozenset(model.provider for model in self._extra),
         )
 
@@ -333,9 +329,3 @@ def _stored_env(entry: StoredEntry | None) -> Mapping[str, str]:
 
 def _is_command(entry: StoredEntry | None) -> bool:
     return isinstance(entry, ApiKeyEntry) and entry.key is not None and entry.key.startswith("!")
-
-
-def _public(text: str) -> str:
-    """pi's sentence without the command line, which may hold a secret."""
-    head, found, _ = text.partition("shell command: ")
-    return f"{head}shell command" if found else text

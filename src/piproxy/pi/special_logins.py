@@ -155,11 +155,6 @@ def cloudflare(asked: Asked) -> Login:
     return Login(provider=asked.provider, kind="api_key", key=key[0], env=env, source=key[1])
 
 
-def codex(asked: Asked) -> Login:
-    """No key method at all."""
-    return asked.none("ChatGPT models need a login: a key cannot be used")
-
-
 def llama_cpp(asked: Asked) -> Login:
     """pi's built-in extension provider: configured by its address, the key may be made up."""
     address = asked.either("LLAMA_BASE_URL")
@@ -199,6 +194,5 @@ RESOLVERS: Final[Mapping[str, Resolver]] = {
     "google-vertex": vertex,
     "cloudflare-ai-gateway": cloudflare,
     "cloudflare-workers-ai": cloudflare,
-    CODEX: codex,
     LLAMA: llama_cpp,
 }

@@ -15,6 +15,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -52,13 +53,23 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """Why a value has no value; ``words`` ends pi's own sentence "Failed to resolve … from"."""
+    """Why a value has no value; ``words`` ends pi's own sentence "Failed to resolve … from".
+
+    A command is told by its failure and not by its line, which may hold a secret: these words reach clients.
+    """
 
     words: str
 
 
-Runner: TypeAlias = Callable[[str], "str | None"]
-"""Runs a command line; ``None``: it failed, took too long or printed nothing."""
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A command that gave no value, and why; the words hold nothing of the command or of what it printed."""
+
+    reason: str
+
+
+Runner: TypeAlias = Callable[[str], "str | Failed"]
+"""Runs a command line and gives what it printed."""
 
 
 def parse(text: str) -> Template | Command:
@@ -84,7 +95,7 @@ def expand(text: str, *variables: Mapping[str, str], run: Runner | None = None) 
     value = parse(text)
     if isinstance(value, Command):
         printed = (run or run_command)(value.line)
-        return printed if printed is not None else Unresolved(f"shell command: {value.line}")
+        return Unresolved(f"shell command ({printed.reason})") if isinstance(printed, Failed) else printed
     found = {name: lookup(name, *variables) for name in value.names}
     unset = [name for name in found if found[name] is None]
     if unset:
@@ -97,10 +108,10 @@ def lookup(name: str, *variables: Mapping[str, str]) -> str | None:
     return next((layer[name] for layer in variables if layer.get(name)), None)
 
 
-def run_command(line: str, *, timeout: float = COMMAND_TIMEOUT) -> str | None:
+def run_command(line: str, *, timeout: float = COMMAND_TIMEOUT) -> str | Failed:
     """Run ``line`` by the system's shell and give what it printed, trimmed; blocks, so call it from a thread.
 
-    ``None`` for a failure, for nothing printed and for a command that is still running after ``timeout`` seconds; that
+    :class:`Failed` for a failure, for nothing printed and for a command that still runs after ``timeout`` seconds; that
     one is ended with everything it started.
     """
     try:
@@ -113,37 +124,51 @@ def run_command(line: str, *, timeout: float = COMMAND_TIMEOUT) -> str | None:
             start_new_session=True,
         )
     except (OSError, ValueError):
-        return None
+        return Failed("it could not be started")
     with process:
         try:
             printed, _ = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             _end(process)
-            return None
-    text = printed.decode(errors="replace").strip()
-    return text if process.returncode == 0 and text else None
+            return Failed(f"it did not end within {timeout:g} s")
+    if process.returncode:
+        return Failed(_ending(process.returncode))
+    return printed.decode(errors="replace").strip() or Failed("it printed nothing")
 
 
 @dataclass(slots=True)
 class CommandCache:
-    """Runs each command line once in the process's life and remembers the outcome, failures included.
+    """Runs each command line once and remembers the outcome, failures included.
 
-    This is pi's rule for auth.json; commands of models.json run for every request. Safe to call from several threads:
-    the second caller of a line waits for the first, callers of other lines do not.
+    This is pi's rule for auth.json, for the life of its process; commands of models.json run for every request. A proxy
+    lives longer than pi, so an outcome can be forgotten. Safe to call from several threads: the second caller of a line
+    waits for the first, callers of other lines do not.
     """
 
     run: Runner = run_command
-    _outcomes: dict[str, str | None] = field(default_factory=dict, repr=False)
+    clock: Callable[[], float] = time.monotonic
+    _outcomes: dict[str, tuple[float, str | Failed]] = field(default_factory=dict, repr=False)
     _locks: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def __call__(self, line: str) -> str | None:
+    def __call__(self, line: str) -> str | Failed:
         with self._guard:
             lock = self._locks.setdefault(line, threading.Lock())
         with lock:
-            if line not in self._outcomes:
-                self._outcomes[line] = self.run(line)
-            return self._outcomes[line]
+            known = self._outcomes.get(line)
+            if known is None:
+                known = self._outcomes[line] = self.clock(), self.run(line)
+            return known[1]
+
+    def forget(self, line: str, *, older: float = 0.0) -> None:
+        """Run ``line`` anew when it is next asked for, unless it ran in the last ``older`` seconds."""
+        known = self._outcomes.get(line)
+        if known is not None and self.clock() - known[0] >= older:
+            self._outcomes.pop(line, None)
+
+    def clear(self) -> None:
+        """Run every line anew."""
+        self._outcomes.clear()
 
 
 def _joined(parts: list[str | Variable]) -> list[str | Variable]:
@@ -154,6 +179,14 @@ def _joined(parts: list[str | Variable]) -> list[str | Variable]:
         elif part != "":
             joined.append(part)
     return joined
+
+
+def _ending(code: int) -> str:
+    """A shell's exit code in words."""
+    if code < 0:
+        return f"it was ended by signal {-code}"
+    known = {126: ": it cannot be executed", 127: ": not found"}
+    return f"exit code {code}{known.get(code, '')}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

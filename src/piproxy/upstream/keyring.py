@@ -143,8 +143,13 @@ def _of_key(login: Login) -> Credential:
         return Credential(headers=gateway)
     if login.provider == "openai-codex":
         account = openai_codex.account_id(key)
-        if account is None:
+        if account is None and login.from_client:
             raise InvalidRequest("The key is not a ChatGPT access token.", param=OVERRIDE)
+        if account is None:
+            raise CredentialError(
+                f"The key for openai-codex in {login.source} is not a ChatGPT access token. Log in instead: "
+                "`pi auth login openai-codex`, and remove the key."
+            )
         return Credential(api_key=key, bearer=True, headers={**_bearer(key), "chatgpt-account-id": account})
     return Credential(api_key=key, bearer=login.provider == "github-copilot")
 

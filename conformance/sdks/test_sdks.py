@@ -21,6 +21,7 @@ import trio
 from fakes.answers import WIRES, Said, api_of, models_json
 from fakes.provider import Conversation, Provider
 from fakes.sdk import refusing, saying
+from fakes.secrets import overhearing
 
 from piproxy.server import lifecycle
 
@@ -118,8 +119,9 @@ async def serving(directory: Path, script: Script) -> AsyncIterator[str]:
         port = listeners[0].socket.getsockname()[1]
         (directory / "models.json").write_text(json.dumps(models_json(f"http://127.0.0.1:{port}")))
         environ = {"PI_CODING_AGENT_DIR": str(directory)}
-        where = await nursery.start(lifecycle.main, {"port": 0, "catalog": "snapshot"}, environ)
-        yield f"{where[0]}/v1"
+        with overhearing():
+            where = await nursery.start(lifecycle.main, {"port": 0, "catalog": "snapshot"}, environ)
+            yield f"{where[0]}/v1"
         nursery.cancel_scope.cancel()
 
 

@@ -15,6 +15,7 @@ from piproxy.server import lifecycle
 from piproxy.settings.load import Flag
 
 Script = Callable[[trio.SocketStream], Awaitable[None]]
+KEY = "k3y-of-the-served-provider-0123"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -97,7 +98,7 @@ async def served(directory: Path, script: Script, **flags: Flag) -> AsyncIterato
         provider = TcpProvider(script)
         await nursery.start(provider.serve)
         address = f"http://127.0.0.1:{provider.port}/v1"
-        models = {"baseUrl": address, "api": "openai-completions", "apiKey": "k", "models": [{"id": "m"}]}
+        models = {"baseUrl": address, "api": "openai-completions", "apiKey": KEY, "models": [{"id": "m"}]}
         (directory / "models.json").write_text(json.dumps({"providers": {"tcp": models}}))
         environ = {"PI_CODING_AGENT_DIR": str(directory)}
         codes: list[int] = []

@@ -18,6 +18,7 @@ import httpx
 import pytest
 import trio
 from fakes.provider import chunk
+from fakes.secrets import Secrets
 from fakes.served import HEAD, TcpProvider, piece
 from fakes.waiting import until
 
@@ -149,6 +150,7 @@ async def running(home: Path, *arguments: str, models: Any, auth: Any = None) ->
         found = Running(process, "http://" + said.decode().partition("http://")[2].partition("/")[0])
         nursery.start_soon(_log, process.stderr, found.lines)
         yield found
+        Secrets(models, auth).check([said.decode(), *found.lines])
         process.kill()
         nursery.cancel_scope.cancel()
 
@@ -183,7 +185,7 @@ async def test_workers_share_a_port_and_stop_together(tmp_path: Path) -> None:
         async with trio.open_nursery() as nursery:
             provider = TcpProvider(one_event)
             await nursery.start(provider.serve)
-            models = {"providers": {"tcp": provider_at(provider.port, apiKey="k")}}
+            models = {"providers": {"tcp": provider_at(provider.port, apiKey="k3y-of-the-workers-provider-0123")}}
             async with running(tmp_path, "--drain", "0", models=models) as proxy:
                 ends: list[str] = []
 

@@ -76,6 +76,72 @@ def test_logins_are_judged(home: Home) -> None:
     assert "secret" not in json.dumps(findings).replace("may hold secrets", "")
 
 
+def test_keys_that_cannot_be_resolved_are_told(home: Home) -> None:
+    """Why each has no value, and where to mend it: a command by how it ended, never by its line or what it prints."""
+    models = {"baseUrl": "https://h/v1", "api": "openai-completions", "models": [{"id": "m"}]}
+    path = home.write(
+        "models.json",
+        {
+            "providers": {
+                "failing": {**models, "apiKey": "!echo s3cret >&2; echo s3cret; exit 7"},
+                "silent": {**models, "apiKey": "!true s3cret"},
+                "unset": {**models, "apiKey": "$NOT_SET"},
+                "header": {**models, "apiKey": "k", "headers": {"X-Team": "!no-such-program s3cret"}},
+                "model": {**models, "apiKey": "k", "modelOverrides": {"m": {"headers": {"X-M": "$NOT_SET_EITHER"}}}},
+                "fine": {**models, "apiKey": "!echo s3cret", "headers": {"X-Team": "!echo s3cret"}},
+            }
+        },
+    )
+    stored = home.write("auth.json", {"groq": {"type": "api_key", "key": "!exit 3 # s3cret"}})
+    home.environ["PI_PROXY_PORT"] = "0"
+    code, findings = examine(home)
+    assert code == 1
+    for provider, level, words, step in (
+        ("failing", "error", "from shell command (exit code 7)", f"Run the command that {path} has"),
+        ("silent", "error", "from shell command (it printed nothing)", f"Run the command that {path} has"),
+        ("unset", "warning", "from environment variable: NOT_SET", "Set it where piproxy is started"),
+        ("header", "error", 'header "X-Team" from shell command (exit code 127: not found)', "in a shell"),
+        ("model", "error", 'model "model/m" header "X-M" from environment variable: NOT_SET_EITHER', str(path)),
+        ("groq", "warning", "from shell command (exit code 3)", f"Run the command that {stored} has"),
+        ("fine", "ok", "api key (models.json), 1 model", ""),
+    ):
+        finding = about(findings, f"{provider}: ")
+        assert finding["level"] == level, finding
+        assert words in finding["what"], finding
+        assert step in finding["next_step"], finding
+    assert "s3cret" not in json.dumps(findings)
+
+
+def test_what_only_an_extension_of_pi_s_knows_is_told(home: Home) -> None:
+    """Its login lasts until it expires, and nobody but pi renews it; a provider without models is named."""
+    now = time.time() * 1000
+    login = {"type": "oauth", "access": "at", "refresh": "rt", "expires": now + 3_600_000}
+    models = {"baseUrl": "https://h/v1", "api": "openai-completions", "models": [{"id": "m"}]}
+    home.write("models.json", {"providers": {"valid": models, "ended": models}})
+    home.write(
+        "auth.json",
+        {
+            "valid": login,
+            "ended": login | {"expires": now - 1000},
+            "unknown": login,
+            "google-gemini-cli": login,
+            "azure-openai-responses": {"type": "api_key", "key": "k"},
+        },
+    )
+    _, findings = examine(home)
+    for provider, level, words, step in (
+        ("valid", "note", "only a pi extension can refresh it", "Use valid in pi"),
+        ("ended", "error", "only a pi extension can refresh it", "Use ended in pi"),
+        ("unknown", "note", "no file of pi's names a model", "piproxy runs none; describe its models in"),
+    ):
+        finding = about(findings, f"{provider}: ")
+        assert finding["level"] == level, finding
+        assert words in finding["what"], finding
+        assert step in finding["next_step"], finding
+    assert not [finding for finding in findings if "google-gemini-cli" in finding["what"]]
+    assert about(findings, "azure: ")["level"] == "ok"
+
+
 def test_broken_files_are_named(home: Home) -> None:
     """A file that cannot be read is an error with its line; the rest is still told."""
     path = home.write("models.json", '{\n "providers": [}\n}')

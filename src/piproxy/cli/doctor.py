@@ -27,7 +27,8 @@ _MARKS: Final[dict[Level, tuple[str, str]]] = {
 def doctor(demo: bool | None, as_json: bool) -> None:
     """Check pi's files and locks, every login, the catalog, the models that clients see, and the port.
 
-    Each finding comes with the next step. Keys and tokens are never printed, nothing is changed, no provider is asked.
+    Each finding comes with the next step. Keys and tokens are never printed, nothing is changed, no provider is asked;
+    commands that pi's files have in place of keys are run, as for a request.
     The exit code is 1 if there is an error.
 
     \b

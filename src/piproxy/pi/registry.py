@@ -118,6 +118,38 @@ class View:
         """The provider's entry in models.json."""
         return self._configs.get(provider)
 
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The keys of auth.json's entries, whatever they hold."""
+        return tuple(self._auth.entries)
+
+    def unresolved(self, provider: str) -> tuple[str, ...]:
+        """Every key and header of models.json for the provider that has no value now, and why.
+
+        Blocks while commands run, each once: it is what a request would meet.
+        """
+        config = self.config(provider)
+        if config is None:
+            return ()
+        login = self.login(provider)
+        found = [] if self.entry(provider) or login.available else [login.problem or "no credential"]
+        variables = [_stored_env(self.entry(provider)), login.env, self._environ]
+        asked = [(f'provider "{provider}"', config.headers)]
+        asked += [
+            (f'model "{model.canonical_id}"', config.model_headers(model.id))
+            for model in self.models
+            if model.provider == provider
+        ]
+        known: dict[str, str | values.Unresolved] = {}
+        for whose, headers in asked:
+            for name, text in headers.items():
+                if text not in known:
+                    known[text] = values.expand(text, *variables)
+                value = known[text]
+                if isinstance(value, values.Unresolved):
+                    found.append(f'Failed to resolve {whose} header "{name}" from {value.words}')
+        return tuple(found)
+
     def needs_thread(self, model: Model) -> bool:
         """:meth:`login` or :meth:`request_headers` may run a command, for up to 10 seconds each."""
         config = self.config(model.provider)

@@ -414,7 +414,7 @@ async def test_a_login_of_an_extension_lasts_as_long_as_it_lasts(tmp_path: Path)
     """Only pi can renew it."""
     async with house(tmp_path, {}, []) as home:
         assert (await home.refresher.fresh(login_of(entry(left=10), "corp", None))).access == "a1"
-        with pytest.raises(CredentialError, match="only pi can renew it"):
+        with pytest.raises(CredentialError, match=r"only the pi extension that made it can renew it\..*/login corp"):
             await home.refresher.fresh(login_of(entry(left=-1), "corp", None))
 
 

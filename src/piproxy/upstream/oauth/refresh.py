@@ -97,7 +97,8 @@ class Refresher:
             if self._valid(entry):
                 return entry
             raise CredentialError(
-                f"The login for provider '{provider}' has expired, and only pi can renew it. {_again(provider)}"
+                f"The login for provider '{provider}' has expired, and only the pi extension that made it can renew "
+                f"it. Use {provider} in pi once, or log in again: run `pi` and enter `/login {provider}`."
             )
         failure = self._failures.get(provider)
         if failure is not None and failure.refresh == entry.refresh and self._clock() < failure.until:

@@ -23,6 +23,7 @@ WITH_PI = [
 """Tests that install published packages from npm."""
 
 nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 nox.options.stop_on_first_error = False
@@ -39,6 +40,9 @@ def _reveal_pyenv() -> None:
 
 
 _reveal_pyenv()
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # uv compiles nothing, and each of many processes would anew
+os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # trust whom pip trusts
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 
 def _group(name: str) -> list[str]:

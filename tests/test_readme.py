@@ -55,8 +55,8 @@ def test_there_are_examples() -> None:
 def test_the_two_commands() -> None:
     """The README installs with pip and tests with nox; the check of every change runs the same."""
     assert "\npip install . && piproxy --demo\n" in TEXT
-    assert "\npip install nox && nox\n" in TEXT
-    assert "pip install -q nox && nox" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "\npip install 'nox[uv]' && nox\n" in TEXT
+    assert "pip install -q 'nox[uv]' && nox" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_settings_table_is_made_from_the_schema() -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final
 
 import trio
 
+from benchmarks.process import connections
 from piproxy import exchange
 from piproxy.replay import ReplayMemory
 from piproxy.server import lifecycle
@@ -27,8 +28,6 @@ FLAGS: Final[Mapping[str, Flag]] = {
     "connect_timeout_sec": 2,
     "first_byte_timeout_sec": 2,
     "idle_timeout_sec": 1,
-    "client_stall_timeout_sec": 5,  # clients of the soak sometimes forget a connection that they gave up
-    "idle_connection_sec": 10,
     "log_format": "json",
 }
 
@@ -46,7 +45,7 @@ async def main(directory: str) -> None:
         async with trio.lowlevel.FdStream(os.dup(0)) as orders:
             while await orders.receive_some(4096):
                 gc.collect()
-                tell(figures())
+                tell({**figures(), "connections": connections(), "tree": list(tree())})
                 if tracemalloc.is_tracing():  # PYTHONTRACEMALLOC=1 finds what grows
                     _tell_growth()
         nursery.cancel_scope.cancel()
@@ -60,7 +59,7 @@ def figures() -> dict[str, float]:
             kinds.append(str(fd.readlink()))
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
-        "tasks": tasks(),
+        "tasks": sum(1 for _ in tree()),
         "fds": len(kinds),
         "sockets": sum(kind.startswith("socket:") for kind in kinds),
         "rss": pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024,
@@ -81,14 +80,15 @@ def _tell_growth() -> None:
         sys.stderr.write("\n")
 
 
-def tasks() -> int:
-    count, todo = 0, [trio.lowlevel.current_root_task()]
+def tree() -> Iterator[str]:
+    """The trio tasks, each below the one that started it, with the line of ours or of Hypercorn's where it waits."""
+    root = trio.lowlevel.current_root_task()
+    todo = [] if root is None else [(0, root)]
     while todo:
-        task = todo.pop()
-        if task is not None:
-            count += 1
-            todo += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
-    return count
+        depth, task = todo.pop()
+        frames = [f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in task.iter_await_frames()]
+        yield f"{'  ' * depth}{task.name} at {' > '.join(frames[-6:])}"
+        todo += [(depth + 1, child) for nursery in task.child_nurseries for child in nursery.child_tasks]
 
 
 def tell(what: object) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -56,6 +58,17 @@ class Process:
             for children in Path(f"/proc/{pid}/task").glob("*/children"):
                 found += map(int, children.read_text().split())
         return found
+
+
+def connections() -> list[tuple[int, int]]:
+    """This process's TCP connections: its own port, and the other's."""
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError, IndexError):  # the listing's own, a unix socket, one that listens
+            if path.is_socket():
+                with socket.socket(fileno=os.dup(int(path.name))) as copy:
+                    found.append((copy.getsockname()[1], copy.getpeername()[1]))
+    return sorted(found)
 
 
 def _cpu(pid: int) -> float:

@@ -26,6 +26,7 @@ import httpx
 import trio
 
 from benchmarks.breaking import APIS, FAULTS, Provider
+from benchmarks.process import connections
 
 ROOT: Final = Path(__file__).parent.parent
 ABORTS: Final = 0.235
@@ -50,14 +51,14 @@ class Proxy:
     process: subprocess.Popen[bytes]
     address: str
 
-    async def figures(self) -> dict[str, float]:
+    async def figures(self) -> dict[str, Any]:
         return await trio.to_thread.run_sync(self._ask)
 
-    def _ask(self) -> dict[str, float]:
+    def _ask(self) -> dict[str, Any]:
         assert self.process.stdin is not None
         self.process.stdin.write(b"\n")
         self.process.stdin.flush()
-        figures: dict[str, float] = self._line()
+        figures: dict[str, Any] = self._line()
         return figures
 
     def _line(self) -> Any:
@@ -215,7 +216,7 @@ async def _client(p: Proxy, counts: Counts, dice: random.Random, until: float, h
                 await Client(http, counts, dice).work(min(until, trio.current_time() + 30))
 
 
-async def _settled(p: Proxy) -> dict[str, float]:
+async def _settled(p: Proxy) -> dict[str, Any]:
     """The figures when nothing is going on, and no idle connection to the provider is left."""
     await trio.sleep(SETTLE)
     async with httpx.AsyncClient(base_url=p.address, timeout=60) as http:
@@ -225,7 +226,15 @@ async def _settled(p: Proxy) -> dict[str, float]:
     return await p.figures()
 
 
-def _judge(start: dict[str, float], end: dict[str, float], counts: Counts, memory: list[float]) -> int:
+def _explain(end: dict[str, Any]) -> None:
+    """Whose fault it is: connections that are left, whether their other side has closed, and where tasks wait."""
+    mine = {own for own, _ in connections()}
+    for own, peer in end["connections"]:
+        print(f"open: port {own} to {peer}, which {'this test still holds' if peer in mine else 'has been closed'}")
+    print(*end["tree"], sep="\n")
+
+
+def _judge(start: dict[str, Any], end: dict[str, Any], counts: Counts, memory: list[float]) -> int:
     left = {name: end[name] - start[name] for name in ("sockets", "fds", "tasks") if end[name] != start[name]}
     fifth = max(1, len(memory) // 5)
     early, late = memory[fifth : 2 * fifth] or memory, memory[-fifth:]
@@ -233,6 +242,8 @@ def _judge(start: dict[str, float], end: dict[str, float], counts: Counts, memor
     share = counts.aborts / max(1, counts.requests), counts.faults / max(1, counts.requests)
     print(f"{counts.requests} requests, {share[0]:.0%} left by the client, {share[1]:.0%} with a fault")
     print(f"left over: {left or 'nothing'}; memory of the last fifth: {grown:.3f} times that of the second fifth")
+    if left:
+        _explain(end)
     for what, number in counts.wrong.most_common(20):
         print(f"WRONG {number} times: {what}")
     return int(bool(left) or bool(counts.wrong) or grown > GROWTH)

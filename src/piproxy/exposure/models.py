@@ -47,7 +47,7 @@ class Exposure:
         if model is None:
             logged = f"The model {id} is not exposed." if _PLAIN_ID.fullmatch(id) else None
             raise ModelNotFound(
-                f"The model `{id}` does not exist or you do not have access to it.", param="model", logged=logged
+                f"The model `{id[:200]}` does not exist or you do not have access to it.", param="model", logged=logged
             )
         return model
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final, cast
 
+import trio
 from quart import Request, Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
@@ -19,6 +20,7 @@ from piproxy.exchange import Ending, Record
 from piproxy.jsontext import Json, dump
 from piproxy.logged import logged
 from piproxy.openai import failures
+from piproxy.server import websockets
 from piproxy.server.chat import ChatView
 from piproxy.server.connection import FINISHED, NEW_RECORD, RECORD, Connection
 from piproxy.server.engine import Engine
@@ -51,6 +53,11 @@ class App(QuartTrio):
         if scope["type"] == "http":
             scope[NEW_RECORD] = _record
             scope[FINISHED] = self._finished
+        elif scope["type"] == "websocket":
+            record, began = _record({"method": "GET", **scope}), trio.current_time()
+            await websockets.refuse(scope, receive, send, guards=self.engine.guards, record=record)
+            self._finished(record, trio.current_time() - began)
+            return
         await super().asgi_app(scope, receive, send)
 
     def _finished(self, record: Record, seconds: float) -> None:
@@ -103,6 +110,9 @@ def create_app(engine: Engine) -> App:
     async def after(response: Response) -> Response:
         record = current_record()
         record.status = response.status_code
+        if response.status_code == 204:  # no body, and no word about one (RFC 9110, 8.6)
+            response.headers.pop("content-type", None)
+            response.headers.pop("content-length", None)
         response.headers["x-request-id"] = record.request_id
         if record.client_request_id is not None:
             response.headers[CLIENT_REQUEST_ID] = record.client_request_id

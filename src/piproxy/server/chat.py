@@ -10,6 +10,7 @@ import trio
 from quart import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from piproxy.errors import InvalidRequest
 from piproxy.exchange import Call, Head, Record
 from piproxy.openai.decode import decode
 from piproxy.openai.encode import Fold, StreamEncoder
@@ -32,6 +33,7 @@ class ChatView:
         engine = self._engine
         scope = cast(Mapping[str, Any], request.scope)
         record: Record = scope[RECORD]
+        _refuse_compressed(request.headers.get("content-encoding"))
         body = cast(bytes, await request.get_data(cache=False))
         if EXCESS in scope:
             raise RequestEntityTooLarge
@@ -65,6 +67,17 @@ class ChatView:
         response.headers["cache-control"] = "no-cache"
         response.headers["x-accel-buffering"] = "no"
         return response
+
+
+def _refuse_compressed(coding: str | None) -> None:
+    """Nobody is known to send such bodies, and a small one could become a large one."""
+    if coding is not None and coding.strip().lower() not in {"", "identity"}:
+        raise InvalidRequest(
+            "A compressed request body is not accepted. Send it without Content-Encoding.",
+            status=415,
+            code="unsupported_content_encoding",
+            headers={"accept-encoding": "identity"},
+        )
 
 
 def _response(

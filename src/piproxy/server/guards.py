@@ -76,12 +76,15 @@ class Guards:
 
 
 def preflight(headers: Mapping[str, str]) -> dict[str, str]:
-    """What a browser wants to know before it asks."""
-    return {
+    """What a browser wants to know before it asks; also whether a page from outside may ask a private address."""
+    told = {
         "access-control-allow-methods": _METHODS,
         "access-control-allow-headers": headers.get("access-control-request-headers", "*"),
         "access-control-max-age": "600",
     }
+    if headers.get("access-control-request-private-network") == "true":
+        told["access-control-allow-private-network"] = "true"
+    return told
 
 
 def is_loopback(host: str) -> bool:

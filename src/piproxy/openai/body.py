@@ -42,7 +42,9 @@ def parse_body(body: bytes) -> dict[str, Json]:
     try:
         value = _JSON.decode(text)
     except ValueError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+        # Python refuses integers of more than 4,300 digits, and says how to change that.
+        reason = "an integer has too many digits" if str(error).startswith("Exceeds the limit") else error
+        raise InvalidRequest(f"The request body is not valid JSON: {reason}.", code="invalid_json") from None
     except RecursionError:
         raise _too_deep() from None
     if not isinstance(value, dict):

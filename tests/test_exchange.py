@@ -105,6 +105,7 @@ async def setup(
     connect: Callable[[], Awaitable[None]] | None = None,
     credential: Callable[[Model, str | None], Awaitable[Credential]] | None = None,
     memory: ReplayMemory | None = None,
+    other: Other | None = None,
 ) -> AsyncIterator[Setup]:
     async def no_credential(model: Model, override: str | None) -> Credential:
         return Credential(api_key="k", from_client=override is not None)
@@ -112,7 +113,9 @@ async def setup(
     async with trio.open_nursery() as nursery:
         provider = Provider(nursery, script, connect)
         async with Http(connect=provider.connect) as http:
-            exchange = Exchange(upstream=http, credential=credential or no_credential, limits=limits, memory=memory)
+            exchange = Exchange(
+                upstream=http, credential=credential or no_credential, limits=limits, memory=memory, other=other
+            )
             yield Setup(exchange, provider, Record(request_id="r"))
         await wait_all_tasks_blocked()
         assert provider.open == 0, "a connection to the provider is still open"
@@ -350,6 +353,56 @@ async def test_a_refusal_keeps_its_status_without_its_words(then: str, autojump_
             await s.exchange.whole(s.call(), Words())
         assert caught.value.status == 429
         assert trio.current_time() - start == (0 if then == "reset" else pytest.approx(exchange_module.ERROR_BODY))
+
+
+Other = Callable[[Model, Credential, ProviderError], Awaitable[Credential | None]]
+
+
+def others(*keys: str | None) -> Other:
+    """Another credential for each refusal, in this order; ``None``: there is none."""
+    left = list(keys)
+
+    async def other(model: Model, credential: Credential, error: ProviderError) -> Credential | None:
+        assert credential.api_key == "k"
+        error.message += " (of ours)"
+        key = left.pop(0)
+        return Credential(api_key=key) if key else None
+
+    return other
+
+
+@pytest.mark.parametrize(
+    ("refused", "other", "asked", "ending"),
+    [
+        (1, others("another"), 2, None),
+        (2, others("another", "third"), 2, "refusal 2"),
+        (1, others(None), 1, "refusal 1 (of ours)"),
+        (1, None, 1, "refusal 1"),
+    ],
+)
+async def test_a_refused_credential_is_replaced_once(
+    *, refused: int, other: Other | None, asked: int, ending: str | None
+) -> None:
+    """If by now there is another one; the second refusal stands, and so does the first where there is none."""
+    came: list[str] = []
+
+    async def script(talk: Conversation) -> None:
+        came.append(talk.asked.headers["authorization"])
+        if len(came) <= refused:
+            await talk.json(401, f"refusal {len(came)}".encode())
+        else:
+            await talk.head()
+            await talk.data(b"a\n!end\n")
+            await talk.end()
+
+    async with setup(script, other=other) as s:
+        await s.stream()
+        assert came == ["Bearer k", "Bearer another"][:asked]
+        if ending is None:
+            assert (s.text, s.raised, s.record.ending) == (b"a|", None, Ending.DONE)
+        else:
+            assert isinstance(s.raised, ProviderError)
+            assert (s.raised.status, s.raised.message) == (502, ending)
 
 
 async def test_the_clients_own_key_is_the_clients_own_fault(autojump_clock: MockClock) -> None:

@@ -6,7 +6,9 @@ cancel scope covers everything that waits for the provider; its deadline is move
 silence between bytes) and put off while we wait for the client, whose stalls are the server's business. Until the
 provider's first event the HTTP status is still open, so a refusal keeps its status; after it, an error is one frame.
 
-Nothing is retried (design, decision 7).
+Nothing is retried (design, decision 7), but for one case: a provider refuses a credential, and by now there is another.
+pi has renewed the login meanwhile, or a token that was kept in memory was revoked; the provider has done nothing yet,
+and no client could know that trying again helps.
 """
 
 from __future__ import annotations
@@ -190,13 +192,19 @@ class Exchange:
         memory: ReplayMemory | None = None,
         cache: Literal["none", "short", "long"] = "short",
         images: Callable[[Chat], Awaitable[Chat]] | None = None,
+        other: Callable[[Model, Credential, ProviderError], Awaitable[Credential | None]] | None = None,
     ) -> None:
-        """``images`` puts images in place of their addresses, for rooms that cannot send addresses."""
+        """``images`` puts images in place of their addresses, for rooms that cannot send addresses.
+
+        ``other`` is asked for another credential in place of one that the provider refused; ``None``: there is none. It
+        may add to the error's message.
+        """
         self.limits = limits
         self.places = Places()
         self._upstream = upstream
         self._credential = credential
         self._images = images
+        self._other = other
         self._memory = memory if memory is not None else ReplayMemory()
         self.cache = cache
         self._running: set[_Deadline] = set()
@@ -317,8 +325,21 @@ class Exchange:
                 await self._ask(call, deliver, deadline)
 
     async def _ask(self, call: Call, deliver: Deliver, deadline: _Deadline) -> None:
-        """Ask the provider and deliver its events as they come."""
+        """Ask the provider and deliver its events as they come; once more, if it refuses a credential that has a successor."""
         credential = await self._credential(call.model, call.override_key)
+        other: Credential | None = None
+        try:
+            await self._ask_as(credential, call, deliver, deadline)
+        except ProviderError as error:
+            if self._other is not None and _refuses(error, credential):
+                deadline.client()
+                other = await self._other(call.model, credential, error)
+            if other is None:
+                raise
+        if other is not None:
+            await self._ask_as(other, call, deliver, deadline)
+
+    async def _ask_as(self, credential: Credential, call: Call, deliver: Deliver, deadline: _Deadline) -> None:
         try:
             await self._ask_with(credential, call, deliver, deadline)
         except PiproxyError as error:
@@ -489,6 +510,11 @@ def _size(event: Event) -> int:
         case ToolCallDelta(_, arguments):
             return len(arguments)
     return 100
+
+
+def _refuses(error: ProviderError, credential: Credential) -> bool:
+    """The answer itself, not an error in its stream, says that our own credential does not count."""
+    return error.upstream_status is not None and error.code == "upstream_auth_error" and not credential.from_client
 
 
 def _blamed(error: ProviderError, credential: Credential) -> ProviderError:

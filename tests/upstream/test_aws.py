@@ -56,6 +56,22 @@ async def test_a_process_that_prints_keys_counts(home: Path) -> None:
     assert await AwsChain().keys("tool") == AwsKeys("AK", "SK")
 
 
+async def test_refused_keys_are_looked_up_anew_but_not_at_once(home: Path) -> None:
+    """Keys and region of files that were rewritten; those of the last 30 seconds were refused for another reason."""
+    now = 0.0
+    chain = AwsChain(lambda: now)
+    assert await chain.keys("work") == AwsKeys("AK", "SK", "ST")
+    (home / "credentials").write_text("[work]\naws_access_key_id = AK2\naws_secret_access_key = SK2\n")
+    (home / "config").write_text("[profile work]\nregion = eu-west-2\n")
+    now = 29
+    chain.refused("work")
+    assert (await chain.keys("work")).access_key == "AK"
+    now = 30
+    chain.refused("work")
+    assert await chain.keys("work") == AwsKeys("AK2", "SK2")
+    assert await chain.region("work") == "eu-west-2"
+
+
 async def test_without_botocore_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra is optional; a region is then simply not known."""
     monkeypatch.setitem(sys.modules, "botocore.session", None)

@@ -14,7 +14,7 @@ import trio
 from fakes.fetcher import ScriptedFetcher, Step, ok
 
 from piproxy.credential import AwsKeys, Credential
-from piproxy.errors import CredentialError, InvalidRequest
+from piproxy.errors import CredentialError, InvalidRequest, ProviderError
 from piproxy.model import Model
 from piproxy.pi.auth_entry import read_entry
 from piproxy.pi.directory import AgentDirectory
@@ -46,12 +46,13 @@ class Room:
     def __init__(self, directory: Path, nursery: trio.Nursery, environ: Mapping[str, str], steps: list[Step]) -> None:
         self.http = ScriptedFetcher(steps)
         self.environ = environ
+        self.now = float(NOW)
         self.keyring = Keyring(
             http=self.http,
             directory=AgentDirectory(directory),
             environ=environ,
             nursery=nursery,
-            clock=lambda: float(NOW),
+            clock=lambda: self.now,
         )
 
     async def credential(
@@ -342,3 +343,80 @@ async def test_llama_cpp_s_address_comes_from_its_variable(tmp_path: Path) -> No
     async with room(tmp_path, {"LLAMA_BASE_URL": "http://h:8080/"}) as here:
         found = await here.credential(model("llama.cpp"))
     assert (found.api_key, found.base_url) == ("local", "http://h:8080/v1")
+
+
+def refusal(status: int = 401, words: str = "no") -> ProviderError:
+    return ProviderError(words, upstream_status=status, code="upstream_auth_error")
+
+
+async def test_a_refused_token_of_google_s_is_fetched_anew(tmp_path: Path) -> None:
+    """The user has logged in again, or the old one was revoked."""
+    file = trio.Path(tmp_path / "adc.json")
+    account = {"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "r"}
+    await file.write_text(json.dumps(account))
+    place = {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "l"}
+    environ = {"GOOGLE_APPLICATION_CREDENTIALS": str(file), **place}
+    steps = [ok({"access_token": token, "expires_in": 3600}) for token in ("t1", "t2")]
+    async with room(tmp_path, environ, *steps) as here:
+        vertex = model("google-vertex", "google-vertex")
+        first = await here.credential(vertex)
+        here.now += 60
+        here.keyring.refused(vertex, resolve("google-vertex", None, None, environ), first, refusal())
+        assert (first.api_key, (await here.credential(vertex)).api_key) == ("t1", "t2")
+
+
+async def test_a_refused_token_of_a_workload_is_exchanged_anew(tmp_path: Path) -> None:
+    """At the address of the model that was asked."""
+    token = trio.Path(tmp_path / "token")
+    await token.write_text("identity")
+    environ = {
+        "ANTHROPIC_FEDERATION_RULE_ID": "rule",
+        "ANTHROPIC_ORGANIZATION_ID": "org",
+        "ANTHROPIC_IDENTITY_TOKEN_FILE": str(token),
+    }
+    steps = [ok({"access_token": token, "expires_in": 3600}) for token in ("t1", "t2")]
+    async with room(tmp_path, environ, *steps) as here:
+        claude = model("anthropic", "anthropic-messages", "https://api.anthropic.com")
+        first = await here.credential(claude)
+        here.now += 60
+        here.keyring.refused(claude, resolve("anthropic", None, None, environ), first, refusal())
+        assert (await here.credential(claude)).headers == {"Authorization": "Bearer t2"}
+
+
+@pytest.mark.usefixtures("aws_files")
+async def test_refused_keys_of_a_profile_are_looked_up_anew(tmp_path: Path) -> None:
+    """Whoever rotates them rewrites the file; AWS says 403 to the old ones."""
+    environ = {"AWS_PROFILE": "work"}
+    async with room(tmp_path, environ) as here:
+        bedrock = model("amazon-bedrock", "bedrock-converse-stream")
+        first = await here.credential(bedrock)
+        await trio.Path(tmp_path / "credentials").write_text(
+            "[work]\naws_access_key_id = AK2\naws_secret_access_key = SK2\n"
+        )
+        here.now += 60
+        here.keyring.refused(bedrock, resolve("amazon-bedrock", None, None, environ), first, refusal(403))
+        assert (first.aws, (await here.credential(bedrock)).aws) == (AwsKeys("AK", "SK"), AwsKeys("AK2", "SK2"))
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "renewed"),
+    [
+        (401, "no", True),
+        (403, "OAuth token has been revoked. Please obtain a new token.", True),
+        (403, "The OAuth2 access token could not be validated.", True),
+        (403, "Invalid session", True),
+        (403, "Your credit balance does not cover these tokens.", False),
+        (403, "You have no access to this model.", False),
+    ],
+)
+async def test_a_refused_login_is_renewed(*, tmp_path: Path, status: int, words: str, renewed: bool) -> None:
+    """Copilot's short token is bought anew for the lasting one, if the refusal is about the token."""
+    old = oauth("tid=old")
+    await trio.Path(tmp_path / "auth.json").write_bytes(dump({"github-copilot": old}))
+    steps = [ok({"token": "tid=new", "expires_at": NOW + 1800}), ok({"data": []})]
+    async with room(tmp_path, {}, *steps) as here:
+        copilot = model("github-copilot")
+        first = await here.credential(copilot, old)
+        entry = read_entry(old)
+        here.keyring.refused(copilot, resolve("github-copilot", entry, None, {}), first, refusal(status, words))
+        assert (await here.credential(copilot, old)).api_key == ("tid=new" if renewed else "tid=old")

@@ -62,6 +62,22 @@ async def test_many_callers_wait_for_one_exchange(autojump_clock: trio.testing.M
     assert (found, source.asked) == (["t1"] * 3, 1)
 
 
+async def test_a_refused_token_is_made_anew_but_not_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    """One of the last 30 seconds was refused for another reason; what is unknown is nobody's."""
+    source = Source()
+    async with trio.open_nursery() as nursery:
+        cache = TokenCache(nursery, lambda: source.now)
+        cache.refused("k")
+        assert await value(cache, source.fetch) == "t1"
+        source.now = 29
+        cache.refused("k")
+        assert await value(cache, source.fetch) == "t1"
+        source.now = 30
+        cache.refused("k")
+        assert await value(cache, source.fetch) == "t2"
+        assert source.asked == 2
+
+
 async def test_an_exchange_has_15_seconds(autojump_clock: trio.testing.MockClock) -> None:
     """It outlives requests, so no deadline of theirs reaches it."""
 

@@ -26,6 +26,8 @@ from piproxy.pi.radius import DEFAULT_GATEWAY, RADIUS, gateway, is_radius, legac
 from piproxy.pi.sources import CatalogSource, StoredEntries, Watched, read_auth
 
 COPILOT = "github-copilot"
+RECENT = 30.0
+"""Seconds in which a command is not run again because its key was refused."""
 
 
 class UnresolvedValue(CredentialError):
@@ -149,6 +151,15 @@ class View:
                 if isinstance(value, values.Unresolved):
                     found.append(f'Failed to resolve {whose} header "{name}" from {value.words}')
         return tuple(found)
+
+    def refused(self, provider: str) -> None:
+        """The provider did not accept the key: a command of auth.json that printed it will run anew.
+
+        Unlike pi, which keeps the outcome as long as it lives: a proxy lives longer than many a key.
+        """
+        entry = self.entry(provider)
+        if isinstance(entry, ApiKeyEntry) and entry.key and _is_command(entry):
+            self._commands.forget(entry.key[1:], older=RECENT)
 
     def needs_thread(self, model: Model) -> bool:
         """:meth:`login` or :meth:`request_headers` may run a command, for up to 10 seconds each."""

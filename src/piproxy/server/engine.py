@@ -12,9 +12,10 @@ import trio
 
 from piproxy.chat import Chat
 from piproxy.credential import Credential
-from piproxy.errors import ConfigError, CredentialError
+from piproxy.errors import ConfigError, CredentialError, ProviderError
 from piproxy.exchange import Exchange, Limits, Upstream
 from piproxy.exposure import Exposure, expose
+from piproxy.logged import logged
 from piproxy.model import Model
 from piproxy.pi.enabled import Enabled, read_enabled
 from piproxy.pi.login import Login
@@ -50,7 +51,11 @@ class Engine:
         self.created = int(time.time())
         self.tally = Tally()
         self.exchange = Exchange(
-            upstream=upstream, credential=self._credential, limits=limits(live.settings), images=images
+            upstream=upstream,
+            credential=self._credential,
+            limits=limits(live.settings),
+            images=images,
+            other=self._other_credential,
         )
         self._live = live
         self._registry = registry
@@ -142,6 +147,26 @@ class Engine:
         else:
             login, headers = _configured(view, model, override_key)
         return await self._keyring.credential(model, login, headers, override_key=override_key)
+
+    async def _other_credential(self, model: Model, refused: Credential, error: ProviderError) -> Credential | None:
+        """What the provider may accept after it refused a credential; what was kept in memory for that is made anew.
+
+        Without another one the error says where the refused one came from.
+        """
+        view = self._registry.view()
+        login = await trio.to_thread.run_sync(view.check, model.provider)
+        view.refused(model.provider)
+        self._keyring.refused(model, login, refused, error)
+        other = await self._credential(model, None)
+        if other != refused:
+            self.log.event("a credential was refused, and another is tried", provider=model.provider)
+            return other
+        whose = f"The credential came from {login.source}."
+        if login.entry is not None:
+            whose += f" If it stays refused, log in again: run `pi` and enter `/login {login.provider}`."
+        error.logged = f"{logged(error)} {whose}"
+        error.message = f"{error.message} ({whose})"
+        return None
 
 
 def limits(settings: Settings) -> Limits:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import trio
@@ -11,6 +13,7 @@ import trio
 from piproxy.credential import AwsKeys
 from piproxy.errors import CredentialError
 from piproxy.pi.environment import value
+from piproxy.upstream.tokens import RECENT
 
 EXTRA: Final = "Install it with: pip install 'piproxy[aws]'."
 
@@ -26,9 +29,11 @@ def ambient(environ: Mapping[str, str]) -> AwsKeys:
 class AwsChain:
     """botocore's credentials, one set per profile; it renews them by itself. Everything of it runs in a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._sessions: dict[str | None, Any] = {}
         self._credentials: dict[str | None, Any] = {}
+        self._made: dict[str | None, float] = {}
 
     async def keys(self, profile: str | None) -> AwsKeys:
         """Keys of ``profile``, ``None``: of whatever the chain finds. Raises :class:`CredentialError`."""
@@ -37,6 +42,12 @@ class AwsChain:
     async def region(self, profile: str) -> str | None:
         """The region that the profile names; ``None`` also when botocore is not installed."""
         return await trio.to_thread.run_sync(self._region, profile, abandon_on_cancel=True)
+
+    def refused(self, profile: str | None) -> None:
+        """AWS did not accept the keys: the profile's files, caches and servers are asked anew for the next ones."""
+        if self._clock() - self._made.get(profile, -math.inf) >= RECENT:
+            self._credentials.pop(profile, None)
+            self._sessions.pop(profile, None)
 
     def _keys(self, profile: str | None) -> AwsKeys:
         session = self._session(profile)
@@ -48,6 +59,7 @@ class AwsChain:
             credentials = self._credentials.get(profile)
             if credentials is None:
                 credentials = self._credentials[profile] = session.get_credentials()
+                self._made[profile] = self._clock()
             if credentials is None:
                 raise CredentialError(f"There are no keys in {whose}.")
             frozen = credentials.get_frozen_credentials()

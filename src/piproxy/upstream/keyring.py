@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Final
 import trio
 
 from piproxy.credential import Credential
-from piproxy.errors import CredentialError, InvalidRequest
+from piproxy.errors import CredentialError, InvalidRequest, ProviderError
 from piproxy.headers import layered
 from piproxy.model import Model
 from piproxy.pi import logins
@@ -32,6 +33,14 @@ _VISIBLE: Final = tuple(dict.fromkeys(name for names in SETTINGS.values() for na
 """Variables that rooms may see: none of them holds a secret."""
 
 
+_OF_TOKENS: Final = re.compile(
+    r"\b(token|session|credential|log[- ]?in)s?\b.{0,60}\b(expired|revoked|invalid|not valid|not be validated)"
+    r"|\b(expired|revoked|invalid)\b.{0,30}\b(token|session|credential)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How providers say with 403 that it is the token, and not what its owner may do."""
+
+
 class Keyring:
     """Makes credentials. ``nursery`` must outlive all requests: token refreshes run in it."""
 
@@ -49,7 +58,7 @@ class Keyring:
         self._clock = clock
         self._ambient = {name: text for name in _VISIBLE if (text := value(environ, name)) is not None}
         self._tokens = TokenCache(nursery, clock)
-        self._aws = aws.AwsChain()
+        self._aws = aws.AwsChain(clock)
         self._refresher = Refresher(
             http=http, auth=AuthFile(directory.auth), environ=environ, nursery=nursery, clock=clock
         )
@@ -104,6 +113,22 @@ class Keyring:
             from_client=login.from_client,
         )
 
+    def refused(self, model: Model, login: Login, credential: Credential, error: ProviderError) -> None:
+        """The provider did not accept ``credential``, which was made from ``login``.
+
+        What was kept in memory to make it is forgotten, so that the next one is made anew: tokens of Google and of
+        workload identity, AWS keys, the token of a stored login. A key is what it is.
+        """
+        match login.kind:
+            case "oauth" if error.upstream_status == 401 or _OF_TOKENS.search(error.message):
+                self._refresher.refused(login, credential.secrets)
+            case "workload_identity":
+                self._tokens.refused(_workload_key(model, login))
+            case "adc":
+                self._tokens.refused(_google_key(login))
+            case "aws_profile" | "aws_chain":
+                self._aws.refused(login.env.get("AWS_PROFILE"))
+
     async def _env(self, login: Login) -> Mapping[str, str]:
         env = self._ambient | {name: text for name, text in login.env.items() if name in _VISIBLE and text.strip()}
         profile = self._ambient.get("AWS_PROFILE")
@@ -122,16 +147,24 @@ class Keyring:
         if login.file is None:
             raise CredentialError("ANTHROPIC_IDENTITY_TOKEN_FILE is not set.")
         fetch = partial(self._exchange_workload, model.base_url, login.file, login.env)
-        return await self._tokens.get(f"{login.provider} at {model.base_url}", fetch)
+        return await self._tokens.get(_workload_key(model, login), fetch)
 
     async def _exchange_workload(self, base_url: str, file: str, ids: Mapping[str, str]) -> Token:
         return await workload.exchange(self._http, base_url, file, ids, self._clock())
 
     async def _google_token(self, login: Login) -> Token:
-        return await self._tokens.get(login.file or "the metadata server", partial(self._fetch_google, login.file))
+        return await self._tokens.get(_google_key(login), partial(self._fetch_google, login.file))
 
     async def _fetch_google(self, file: str | None) -> Token:
         return await google.fetch(self._http, file, self._environ, self._clock())
+
+
+def _workload_key(model: Model, login: Login) -> str:
+    return f"{login.provider} at {model.base_url}"
+
+
+def _google_key(login: Login) -> str:
+    return login.file or "the metadata server"
 
 
 def _of_key(login: Login) -> Credential:

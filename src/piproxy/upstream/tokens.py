@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,8 @@ SOFT: Final = 120.0
 """Seconds before its end from which a token is renewed in the background."""
 HARD: Final = 30.0
 """Seconds before its end from which nobody is given the token any more."""
+RECENT: Final = 30.0
+"""Seconds in which what is new and was refused is not made again: the reason must be another."""
 BUDGET: Final = 15.0
 """Seconds for one exchange; it outlives the request that began it, so the exchange's deadlines do not reach it."""
 
@@ -35,6 +38,7 @@ class TokenCache:
     def __init__(self, nursery: trio.Nursery, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._tokens: dict[str, Token] = {}
+        self._made: dict[str, float] = {}
         self._flights: Flights[Token] = Flights(nursery, "a token for {}")
 
     async def get(self, key: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
@@ -48,8 +52,14 @@ class TokenCache:
             self._flights.begin(key, work)
         return token
 
+    def refused(self, key: str) -> None:
+        """A provider did not accept the token of ``key``, whatever its end: the next caller gets a new one."""
+        if self._clock() - self._made.get(key, -math.inf) >= RECENT:
+            self._tokens.pop(key, None)
+
     async def _renew(self, key: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
         with trio.move_on_after(BUDGET):
             token = self._tokens[key] = await fetch()
+            self._made[key] = self._clock()
             return token
         raise CredentialError(f"No token for {key} within {BUDGET:g} seconds.")

@@ -93,6 +93,67 @@ async def test_a_token_is_renewed_five_minutes_before_it_expires(tmp_path: Path)
         assert not home.path.with_name("auth.json.lock").exists()
 
 
+async def test_a_refused_token_is_renewed_although_it_lasts(tmp_path: Path) -> None:
+    """Once for all who were refused with it; a token that nobody refused is left alone."""
+    old = entry(left=3600)
+    async with house(tmp_path, {"anthropic": old}, [ok(TOKENS)]) as home:
+        home.refresher.refused(login_of(old), ["another"])
+        assert (await home.refresher.fresh(login_of(old))).access == "a1"
+        for _ in range(2):
+            home.refresher.refused(login_of(old), ["x", "a1"])
+            assert (await home.refresher.fresh(login_of(old))).access == "a2"
+            old = home.stored["anthropic"]
+        assert len(home.http.asked) == 1
+
+
+async def test_a_renewed_token_that_is_refused_waits_five_minutes(tmp_path: Path) -> None:
+    """A provider that refuses everything must not make piproxy spend one refresh token after the other."""
+    old = entry(left=3600)
+    async with house(tmp_path, {"anthropic": old}, [ok(TOKENS), ok({**TOKENS, "access_token": "a3"})]) as home:
+        home.refresher.refused(login_of(old), ["a1"])
+        assert (await home.refresher.fresh(login_of(old))).access == "a2"
+        new = login_of(home.stored["anthropic"])
+        home.now += 299
+        home.refresher.refused(new, ["a2"])
+        assert (await home.refresher.fresh(new)).access == "a2"
+        home.now += 1
+        home.refresher.refused(new, ["a2"])
+        assert (await home.refresher.fresh(new)).access == "a3"
+
+
+async def test_a_refused_token_that_another_process_renewed_is_not_renewed_again(tmp_path: Path) -> None:
+    """Whoever comes second under the lock finds a token that nobody refused."""
+    async with house(tmp_path, {"anthropic": entry(left=3600, access="theirs")}, []) as home:
+        old = login_of(entry(left=3600))
+        home.refresher.refused(old, ["a1"])
+        assert (await home.refresher.fresh(old)).access == "theirs"
+
+
+async def test_a_refused_token_that_cannot_be_renewed_now_is_tried_on(tmp_path: Path) -> None:
+    """The refusal may have been a mistake; only a login that is certainly over stops before the provider is asked."""
+    old = entry(left=3600)
+    steps: list[Step] = [UpstreamUnreachable("down"), answer(400, {"error": "invalid_grant"})]
+    async with house(tmp_path, {"anthropic": old}, steps) as home:
+        home.refresher.refused(login_of(old), ["a1"])
+        assert (await home.refresher.fresh(login_of(old))).access == "a1"
+        home.now += 31
+        for _ in range(2):
+            with pytest.raises(CredentialError, match=r"was refused and could not be renewed .*/login anthropic"):
+                await home.refresher.fresh(login_of(old))
+        home.now += 300
+        assert (await home.refresher.fresh(login_of(old))).access == "a1"
+
+
+async def test_a_login_without_a_refresh_token_is_used_as_it_is(tmp_path: Path) -> None:
+    """OpenRouter's key is permanent, and an extension's login is nobody's but pi's."""
+    permanent = login_of(entry(left=3600, refresh=""), "openrouter", "openrouter")
+    strange = login_of(entry(left=3600), "corp", None)
+    async with house(tmp_path, {}, []) as home:
+        for login in (permanent, strange):
+            home.refresher.refused(login, ["a1"])
+            assert (await home.refresher.fresh(login)).access == "a1"
+
+
 async def test_many_requests_wait_for_one_refresh(tmp_path: Path) -> None:
     """One call, one result for all."""
     old = entry(left=0)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -43,6 +43,8 @@ MODELS_BUDGET: Final = 5.0
 """Seconds for Copilot's model list."""
 AFTER_FAILURE: Final = 30.0
 """Seconds in which a token that is still valid is used without another attempt to renew it."""
+AFTER_REFUSAL: Final = 300.0
+"""Seconds in which a login is renewed once at most because its provider refused a token that had not expired."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -52,6 +54,12 @@ class _Failure:
     refresh: str
     until: float
     error: CredentialError
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    access: str
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Refresher:
         self._clock = clock
         self._flights: Flights[OAuthEntry] = Flights(nursery, "the login for {}")
         self._failures: dict[str, _Failure] = {}
+        self._refusals: dict[str, _Refusal] = {}
         self._unsaved: dict[str, _Unsaved] = {}
 
     async def fresh(self, login: Login) -> OAuthEntry:
@@ -90,7 +99,7 @@ class Refresher:
         """
         provider = login.provider
         entry = self._known(login)
-        if not self._due(entry):
+        if not self._due(provider, entry):
             return entry
         flow = FLOWS.get(login.flow or "")
         if flow is None:
@@ -102,11 +111,23 @@ class Refresher:
             )
         failure = self._failures.get(provider)
         if failure is not None and failure.refresh == entry.refresh and self._clock() < failure.until:
-            if self._valid(entry):
+            final = failure.until == math.inf
+            if self._usable(provider, entry, final=final):
                 return entry
-            if failure.until == math.inf:
+            if final:
                 raise failure.error
         return await self._flights.join(provider, partial(self._renew, login, flow))
+
+    def refused(self, login: Login, secrets: Collection[str]) -> None:
+        """The provider did not accept one of ``secrets``: if that is the login's token, the next caller gets a new one.
+
+        A token can end before its time: revoked, or replaced by somebody who has a copy of the login. pi waits for its
+        expiry; its providers' own programs renew it at once, and so do we.
+        """
+        entry, now = self._known(login), self._clock()
+        last = self._refusals.get(login.provider)
+        if entry.access in secrets and entry.refresh and (last is None or now >= last.until):
+            self._refusals[login.provider] = _Refusal(entry.access, now + AFTER_REFUSAL)
 
     async def _renew(self, login: Login, flow: Flow) -> OAuthEntry:
         provider = login.provider
@@ -128,7 +149,7 @@ class Refresher:
         if not isinstance(on_file, OAuthEntry):
             raise CredentialError(f"The login for provider '{provider}' is gone from auth.json. {_again(provider)}")
         entry = self._newest(provider, on_file)
-        if not self._due(entry):
+        if not self._due(provider, entry):
             return entry
         if flow.ROTATES and not os.access(self._auth.path, os.W_OK):
             raise LockImpossible(f"{self._auth.path} cannot be written")
@@ -230,18 +251,27 @@ class Refresher:
 
     def _last_resort(self, provider: str, entry: OAuthEntry, reason: str, *, final: bool) -> OAuthEntry:
         """The old token while it is valid, else the error for the client."""
+        ended = "was refused" if self._valid(entry) and self._refused(provider, entry) else "has expired"
         error = CredentialError(
-            f"The login for provider '{provider}' has expired and could not be renewed ({reason}). {_again(provider)}"
+            f"The login for provider '{provider}' {ended} and could not be renewed ({reason}). {_again(provider)}"
         )
         until = math.inf if final else self._clock() + AFTER_FAILURE
         self._failures[provider] = _Failure(entry.refresh, until, error)
-        if not self._valid(entry):
+        if not self._usable(provider, entry, final=final):
             raise error
         _log.warning("The login for %s could not be renewed (%s); its token is still valid", provider, reason)
         return entry
 
-    def _due(self, entry: OAuthEntry) -> bool:
-        return self._clock() * 1000 + MARGIN_MS >= entry.expires
+    def _due(self, provider: str, entry: OAuthEntry) -> bool:
+        return self._clock() * 1000 + MARGIN_MS >= entry.expires or self._refused(provider, entry)
+
+    def _refused(self, provider: str, entry: OAuthEntry) -> bool:
+        last = self._refusals.get(provider)
+        return last is not None and last.access == entry.access and self._clock() < last.until
+
+    def _usable(self, provider: str, entry: OAuthEntry, *, final: bool) -> bool:
+        """Worth a try without a renewal: not what was refused, once it is certain that no renewal will follow."""
+        return self._valid(entry) and not (final and self._refused(provider, entry))
 
     def _valid(self, entry: OAuthEntry) -> bool:
         return self._clock() * 1000 < entry.expires

@@ -70,6 +70,7 @@ IMPURE_CALLS: Final = frozenset(
     "open print input breakpoint now utcnow today uuid1 uuid4 urlopen getproxies import_module".split()
 )
 PURE_EXCEPTIONS: Final = {
+    ("jsontext", "io"): "BytesIO puts a large body together in memory, with one copy less than a join makes",
     ("wire.rooms", "import_module"): "finds a room by name",
 }
 
@@ -243,7 +244,7 @@ def test_every_reason_for_a_deadline_is_needed() -> None:
 @pytest.mark.parametrize("name", [name for name in MODULES if _is_pure(name)])
 def test_pure_files_do_no_io(name: str) -> None:
     """Rooms, dialects, framing and the lowest floors touch no file, socket, clock or dice."""
-    assert not _foreign(name) & IMPURE_MODULES
+    assert not {found for found in _foreign(name) & IMPURE_MODULES if (name, found) not in PURE_EXCEPTIONS}
     for node in ast.walk(_tree(name)):
         if isinstance(node, ast.Call) and (called := _last(node.func)) in IMPURE_CALLS:
             assert (name, called) in PURE_EXCEPTIONS, f"{name}:{node.lineno} {called}"

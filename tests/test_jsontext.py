@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from piproxy import jsontext
+from piproxy.jsontext import Verbatim
 
 
 @pytest.mark.parametrize(
@@ -28,3 +31,42 @@ def test_what_is_no_json(text: str) -> None:
     """``ValueError``, with the place."""
     with pytest.raises(ValueError, match="char"):
         jsontext.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Verbatim("QQ=="), '"QQ=="'),
+        (
+            {"a": ["\u00e9\n", Verbatim("QQ=="), {"b": Verbatim("")}], "c": 1},
+            '{"a":["\u00e9\\n","QQ==",{"b":""}],"c":1}',
+        ),
+        ([Verbatim("QQ=="), "\0verbatim\0"], '["QQ==","\\u0000verbatim\\u0000"]'),
+        ([Verbatim("QQ=="), "\ud83d"], '["QQ==","\\ud83d"]'),
+        (["\ud83d", Verbatim("QQ==")], '["\\ud83d","QQ=="]'),
+    ],
+)
+def test_a_verbatim_text_is_written_as_it_is(value: jsontext.Json, text: str) -> None:
+    """Wherever it stands, whatever else is said."""
+    assert jsontext.dump(value) == text.encode()
+    assert jsontext.dump(jsontext.without_surrogates({"x": Verbatim("QQ==")})) == b'{"x":"QQ=="}'
+
+
+def test_a_large_verbatim_text_is_copied_once() -> None:
+    """Four copies of an image would be most of what a proxy needs for it."""
+    large = Verbatim("A" * 8_000_000)
+    tracemalloc.start()
+    try:
+        written = jsontext.dump({"image": large})
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert written == b'{"image":"' + large.text.encode() + b'"}'
+    assert most < 1.6 * len(large.text)
+
+
+def test_what_is_no_json_cannot_be_written() -> None:
+    """A set is a mistake of ours, with or without a verbatim text beside it."""
+    for value in ({"a": {1}}, [Verbatim("QQ=="), {1}]):
+        with pytest.raises(TypeError, match="set"):
+            jsontext.dump(value)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, Verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,16 @@ class Image:
     def data(self) -> str:
         """The base64 text of a ``data:`` URI."""
         return self.url[self.url.index(",") + 1 :]
+
+    @property
+    def url_value(self) -> Json:
+        """:attr:`url` for the body of a request, where it may be large."""
+        return self.url if self.remote else Verbatim(self.url)
+
+    @property
+    def data_value(self) -> Json:
+        """:attr:`data` for the body of a request."""
+        return Verbatim(self.data)
 
 
 @dataclass(frozen=True, slots=True)

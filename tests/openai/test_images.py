@@ -97,3 +97,24 @@ def test_an_image_has_a_limit() -> None:
     with pytest.raises(InvalidRequest) as caught:
         images.checked(head + data + "AAAA", ("x",), remote=False)
     assert caught.value.code == "image_too_large"
+
+
+@pytest.mark.parametrize("size", [4, 8, 12, 262140, 262144, 262148, 524292])
+def test_a_large_image_is_read_in_pieces(size: int) -> None:
+    """Every character counts, wherever the pieces end; padding only at the end."""
+    whole = "A" * size
+    for good in (whole, whole[:-1] + "=", whole[:-2] + "=="):
+        assert _image({"url": f"data:image/png;base64,{good}"}).data == good
+    for at in {0, 1, size // 2, size - 4, size - 2}:
+        for bad in "\n=-_\u00c4":
+            with pytest.raises(InvalidRequest, match="base64"):
+                _image({"url": f"data:image/png;base64,{whole[:at]}{bad}{whole[at + 1 :]}"})
+    for short in (1, 2, 3):
+        with pytest.raises(InvalidRequest, match="base64"):
+            _image({"url": f"data:image/png;base64,{whole[:-short]}"})
+
+
+def test_an_image_that_is_right_is_not_copied() -> None:
+    """Nor is it when its head has to be made plain, but for that."""
+    url = f"data:image/png;base64,{PNG}"
+    assert images.checked(url, ("messages",), remote=False) is url

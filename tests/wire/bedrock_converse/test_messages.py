@@ -27,7 +27,7 @@ from piproxy.chat import (
     UserMessage,
 )
 from piproxy.errors import InvalidRequest
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, dump, parse
 from piproxy.model import Model
 from piproxy.wire.bedrock_converse.messages import Conversation
 from piproxy.wire.bedrock_converse.reasoning import detail, remembered
@@ -58,10 +58,11 @@ def build(
 ) -> tuple[list[Json], list[dict[str, Json]]]:
     chat = Chat(model="m", messages=messages, tools=tools, cache_control=cache_control)
     made = Conversation(chat, model, replay or {}, marks=marks, automatic=automatic, long=long)
-    assert complaints({"messages": made.messages, "system": made.system}) == ""
-    roles = [message["role"] for message in made.messages]
+    sent: list[dict[str, Json]] = parse(dump(made.messages))
+    assert complaints({"messages": sent, "system": made.system}) == ""
+    roles = [message["role"] for message in sent]
     assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2), roles
-    return made.system, made.messages
+    return made.system, sent
 
 
 def call(id: str = "a", name: str = "f", arguments: str = '{"x": 1}') -> ToolCall:

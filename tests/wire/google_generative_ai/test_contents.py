@@ -24,7 +24,7 @@ from piproxy.chat import (
     UserMessage,
 )
 from piproxy.errors import InvalidRequest
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, dump, parse
 from piproxy.model import Model
 from piproxy.wire.google_generative_ai.contents import conversation
 from piproxy.wire.google_generative_ai.signatures import BYPASS, extra_content, reasoning_detail
@@ -43,7 +43,8 @@ def build(
         base_url="https://x",
         input=("text", "image") if images else ("text",),
     )
-    prompt, contents = conversation(Chat(model="m", messages=messages), given, replay or {})
+    prompt, made = conversation(Chat(model="m", messages=messages), given, replay or {})
+    contents: list[Json] = parse(dump(made))
     for content in contents:
         types.Content.model_validate(content)
     return prompt, contents

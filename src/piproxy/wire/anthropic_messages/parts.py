@@ -58,7 +58,7 @@ def _block(part: Part, *, remote_images: bool) -> Block:
 
 def _image_source(image: Image, *, remote: bool) -> Block:
     if not image.remote:
-        return {"type": "base64", "media_type": image.media_type, "data": image.data}
+        return {"type": "base64", "media_type": image.media_type, "data": image.data_value}
     if not remote:
         raise NeedsInlineImages(
             "This model's provider takes images only as data: URIs with base64, not as addresses.", param="messages"

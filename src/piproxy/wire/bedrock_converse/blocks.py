@@ -65,7 +65,7 @@ def _image(image: Image) -> dict[str, Json]:
         raise InvalidRequest(
             f"This API takes no images of the type {image.media_type}.", param="messages", code="unsupported_image_type"
         )
-    return {"format": _IMAGES[image.media_type], "source": {"bytes": image.data}}
+    return {"format": _IMAGES[image.media_type], "source": {"bytes": image.data_value}}
 
 
 def _document(file: File) -> dict[str, Json]:

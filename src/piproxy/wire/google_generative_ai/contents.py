@@ -137,7 +137,7 @@ def _part(part: Part) -> dict[str, Json]:
         case Image() if part.remote:
             raise NeedsInlineImages("This API takes images only as base64 data URIs.", param="messages")
         case Image():
-            return _inline(part.media_type, part.data)
+            return _inline(part.media_type, part.data_value)
         case Audio():
             return _inline(f"audio/{part.format}", part.data)
         case File():
@@ -156,5 +156,5 @@ def _document(file: File) -> dict[str, Json]:
     return _inline(_TYPES.get(extension, "text/plain"), file.data)
 
 
-def _inline(mime_type: str, data: str) -> dict[str, Json]:
+def _inline(mime_type: str, data: Json) -> dict[str, Json]:
     return {"inlineData": {"mimeType": mime_type, "data": data}}

@@ -99,7 +99,7 @@ def _chunk(part: Part) -> dict[str, Json]:
     """One content chunk. Mistral's ``image_url`` may be a plain string; there is no place for ``detail``."""
     match part:
         case Image():
-            return {"type": "image_url", "image_url": part.url}
+            return {"type": "image_url", "image_url": part.url_value}
         case File():
             return _document(part)
         case Audio():

@@ -195,11 +195,12 @@ class Writer:
                 if self.compat.host in ("openai", "custom"):
                     return {"type": "refusal", "refusal": text}
                 return {"type": "text", "text": text}
-            case Image(url, detail, mark):
+            case Image(_, detail, mark):
                 if part.remote and not self.compat.takes_addresses:
                     raise NeedsInlineImages(
                         "This model's provider takes images only as base64 data URIs.", param="messages"
                     )
+                url = part.url_value
                 shown = {"url": url} if detail is None else {"url": url, "detail": detail}
                 return {"type": "image_url", "image_url": shown} | self._mark(mark)
             case Audio(data, format_, mark):

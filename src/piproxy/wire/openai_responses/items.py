@@ -133,7 +133,7 @@ def _input_part(part: Part) -> Json:
         case Text() | Refusal():
             item: dict[str, Json] = {"type": "input_text", "text": part.text}
         case Image():
-            item = {"type": "input_image", "detail": part.detail or "auto", "image_url": part.url}
+            item = {"type": "input_image", "detail": part.detail or "auto", "image_url": part.url_value}
         case File():
             named = {"file_id": part.file_id, "filename": part.filename, "file_data": part.data}
             item = {"type": "input_file"} | {name: value for name, value in named.items() if value is not None}

@@ -125,6 +125,6 @@ def _part(part: Part) -> Block:
                     "This model's provider takes images only as data: URIs with base64, not as addresses.",
                     param="messages",
                 )
-            return {"type": "image", "data": part.data, "mimeType": part.media_type}
+            return {"type": "image", "data": part.data_value, "mimeType": part.media_type}
         case _:
             raise UnsupportedParameter("This model's API takes only texts and images.", param="messages")

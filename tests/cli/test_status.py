@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -77,6 +78,18 @@ def test_another_token_is_said(home: Home) -> None:
             assert json.loads(home.piproxy("status", "--json").stdout)["pid"] == later.pid
         home.environ["PI_PROXY_PORT"] = port_of(line)
         assert json.loads(home.piproxy("status", "--json").stdout)["pid"] == process.pid
+
+
+def test_a_proxy_that_does_not_answer_is_said(home: Home) -> None:
+    """A proxy that hangs has an exit code of its own, for whoever watches it."""
+    with home.serving("--demo") as (_, process):
+        assert home.piproxy("status").returncode == 0
+        process.send_signal(signal.SIGSTOP)
+        done = home.piproxy("status")
+        process.send_signal(signal.SIGCONT)
+        assert done.returncode == 1
+        assert f"process {process.pid}" in done.stdout
+        assert "does not answer" in done.stdout
 
 
 def test_an_old_note_is_not_believed(home: Home) -> None:

@@ -35,6 +35,8 @@ class Running:
     """What ``GET /status`` said; empty when the proxy did not let us ask."""
     other: str = ""
     """What else is there, in words."""
+    silent: bool = False
+    """It takes connections and does not answer."""
 
     @property
     def is_piproxy(self) -> bool:
@@ -56,7 +58,7 @@ def running(around: Surroundings) -> Running:
             return found
         if found.other and noted is not None and url == noted_url and looks_like_piproxy(noted.pid):
             # It listens, but wants another token than ours, or does not answer.
-            return Running(url, pid=noted.pid, other=found.other)
+            return replace(found, pid=noted.pid)
         if found.other and url == configured:
             return found
     return Running(configured)
@@ -134,7 +136,7 @@ def _ask(url: str, token: str) -> Running:
         answer = connection.getresponse()
         body = answer.read(1024 * 1024)
     except TimeoutError:
-        return Running(url, other=f"something at {url} takes connections and does not answer")
+        return Running(url, other=f"something at {url} takes connections and does not answer", silent=True)
     except HTTPException:
         return Running(url, other=f"something at {url} does not speak HTTP")
     except OSError:

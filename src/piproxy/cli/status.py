@@ -25,7 +25,7 @@ def status(as_json: bool) -> None:
     """Say whether a piproxy runs, where, since when, and what it served.
 
     It is looked for where proxy.pid in pi's directory says, then at the address in the settings. The exit code is 0 if
-    one runs and 3 if none does.
+    one runs, 1 if it does not answer, and 3 if none runs.
 
     \b
     Example:
@@ -36,7 +36,7 @@ def status(as_json: bool) -> None:
         click.echo(json.dumps(described(found), indent=2, ensure_ascii=False))
     else:
         click.echo("\n".join(_lines(found)))
-    sys.exit(0 if found.is_piproxy else NOT_RUNNING)
+    sys.exit(int(found.silent) if found.is_piproxy else NOT_RUNNING)
 
 
 def described(found: Running) -> dict[str, Json]:

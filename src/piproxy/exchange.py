@@ -325,7 +325,7 @@ class Exchange:
                 await self._ask(call, deliver, deadline)
 
     async def _ask(self, call: Call, deliver: Deliver, deadline: _Deadline) -> None:
-        """Ask the provider and deliver its events as they come; again, if it refuses a credential that has a successor."""
+        """Ask the provider and deliver its events as they come; again, if a refused credential has a successor."""
         credential = await self._credential(call.model, call.override_key)
         other: Credential | None = None
         try:

@@ -18,6 +18,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import trio
+from hypercorn.events import Updated
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BufferCompleteError, H2Protocol, StreamBuffer
@@ -139,6 +140,8 @@ class Http2(H2Protocol):
         """
         self.connection.acknowledge_received_data(length, stream_id)
         await self._flush()
+        if not self.streams:
+            await self.send(Updated(idle=True))  # a client that is still sending is not idle
         self._unread += length
         if self._unread > MAX_UNREAD and stream_id not in self.stream_buffers:
             await self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)

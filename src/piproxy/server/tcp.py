@@ -5,6 +5,9 @@ not see the client go (measured, Hypercorn 0.18): the provider would be paid for
 the connection is watched meanwhile, and what comes is kept, up to ``MAX_PIPELINED`` bytes; beyond that only the next
 write tells that a client has gone.
 
+A client that is still sending when it is answered (413, 401) would lose the answer if the connection were closed at
+once: what it sends then comes back as a reset (RFC 9112, 9.6). The rest of its body is read and thrown away first.
+
 A client that closes its sending side (``shutdown(SHUT_WR)``, ``nc -N``) counts as gone: over TCP it looks the same as
 one that has closed, and waiting would mean paying for the ones that have.
 """
@@ -13,9 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
+import h11
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
@@ -33,6 +38,10 @@ from piproxy.server.http2 import Http2
 
 MAX_PIPELINED: Final = 256 * 1024
 """Bytes that a client may send ahead while its request runs."""
+LINGER: Final = 30.0
+"""Seconds that a client gets to finish, or give up, the body of a request that is answered already."""
+MAX_UNREAD: Final = 128 * 1024 * 1024
+"""Bytes of such a body."""
 
 
 class _Gone(Exception):
@@ -60,9 +69,9 @@ class Idle:
         self._context = context
         self._seconds = seconds
 
-    async def restart(self, *_: Any) -> None:
+    async def restart(self, *_: Any, seconds: float | None = None) -> None:
         self._context.idle.add(self)
-        self.scope.deadline = trio.current_time() + self._seconds
+        self.scope.deadline = trio.current_time() + (self._seconds if seconds is None else seconds)
         if self._context.terminated.is_set():
             self.scope.cancel()
 
@@ -80,6 +89,8 @@ class ClientConnection(TCPServer):
         self._send_now: Callable[[bytes], int] = getattr(stream, "send_now", lambda _: 0)
         self._idle = Idle(context, config.keep_alive_timeout)
         self.idle_task: Any = self._idle
+        self._http: _Protocols | None = None
+        self._lingering = False
 
     async def run(self) -> None:
         secured = hasattr(self.stream, "do_handshake")
@@ -96,7 +107,9 @@ class ClientConnection(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         """As Hypercorn does, but without a wait where the client takes everything at once, as nearly always."""
-        if not isinstance(event, RawData):
+        if isinstance(event, Closed) and self._http is not None and self._http.sending:
+            await self._linger()
+        elif not isinstance(event, RawData):
             await super().protocol_send(event)
         elif event.data:
             try:
@@ -140,7 +153,7 @@ class ClientConnection(TCPServer):
             protocol: Any = _Protocols(parts, self.stream, self._stall)
             if secured and self.stream.selected_alpn_protocol() == "h2":
                 await protocol.upgrade()
-            self.protocol = protocol
+            self.protocol = self._http = protocol
             await self.idle_task.restart(tasks, self._idle_timeout)
             with self._idle.scope:
                 await self._read_data()
@@ -148,11 +161,24 @@ class ClientConnection(TCPServer):
                 await self.protocol.handle(Closed())
                 await self.stream.aclose()
 
+    async def _linger(self) -> None:
+        """Say that nothing more will come, and let :meth:`_read_data` wait for the client to close."""
+        self._lingering = True
+        await self._idle.restart(seconds=LINGER)
+        with suppress(AttributeError, trio.BrokenResourceError, trio.BusyResourceError, trio.ClosedResourceError):
+            await self.stream.send_eof()  # TLS has no such thing
+        await self.protocol.handle(Closed())
+
     async def _read_data(self) -> None:
+        unread = 0
         try:
             while data := await self.stream.receive_some(MAX_RECV):
-                await self.protocol.handle(RawData(bytes(data)))
-            await self.protocol.handle(RawData(b""))
+                if not self._lingering:
+                    await self.protocol.handle(RawData(bytes(data)))
+                elif (unread := unread + len(data)) > MAX_UNREAD:
+                    break
+            if not self._lingering:
+                await self.protocol.handle(RawData(b""))
         except (trio.ClosedResourceError, trio.BrokenResourceError, _Gone):
             pass
         await self.protocol.handle(Closed())
@@ -196,6 +222,11 @@ class _Protocols:
         self._stall = stall
         self._now: Http1 | Http2 = Http1(*parts, stream=stream)
 
+    @property
+    def sending(self) -> bool:
+        """Is the client in the middle of a request that has its answer?"""
+        return isinstance(self._now, Http1) and self._now.connection.their_state in (h11.SEND_BODY, h11.ERROR)
+
     async def upgrade(self, *request: Any) -> None:
         self._now = Http2(*self._parts, stall=self._stall)
         await self._now.initiate(*request)
@@ -225,7 +256,12 @@ class Http1(H11Protocol):
 
     async def stream_send(self, event: StreamEvent) -> None:
         # A head that announces a length has its body right behind it: both leave in one piece.
-        self._holding = isinstance(event, Response) and any(name == b"content-length" for name, _ in event.headers)
+        if isinstance(event, Response):
+            self._holding = any(name == b"content-length" for name, _ in event.headers)
+            if self.connection.their_state is h11.SEND_BODY:
+                event = replace(event, headers=[*event.headers, (b"connection", b"close")])
+        else:
+            self._holding = False
         await super().stream_send(event)
 
     async def _joined(self, event: Event) -> None:

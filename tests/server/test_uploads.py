@@ -97,10 +97,10 @@ async def test_bytes_behind_a_400_do_no_harm(tmp_path: Path, autojump_clock: Moc
 
 
 async def test_a_slow_upload_over_http2_is_not_idle(tmp_path: Path, autojump_clock: MockClock) -> None:
-    """Its request is answered, but the client does not know yet; when it is silent, the connection is closed in time."""
+    """The client does not know yet that it has its answer; once it is silent, the connection is closed in time."""
     async with gateway(tmp_path, nobody, flags={"max_body_size_mb": 0.01}, idle_connection=30) as g:
         client = await g.h2()
-        reply = await client.send("POST", "/v1/chat/completions", b"x" * 20_000, end=False)
+        reply = await client.send("POST", "/v1/chat/completions", b"x" * 15_000, end=False)
         await client.until(lambda: reply.complete)
         assert reply.status == 413
         for _ in range(10):

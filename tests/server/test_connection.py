@@ -209,7 +209,7 @@ async def test_a_bug_is_a_500_that_tells_nothing(
     async with gateway(tmp_path, hello) as g:
         client = g.client()
         with monkeypatch.context() as patch:
-            patch.setattr("piproxy.server.chat.decode", lambda *_, **__: 1 / 0)
+            patch.setattr("piproxy.server.chat.read", lambda *_, **__: 1 / 0)
             reply = await client.ask("POST", "/v1/chat/completions", CHAT)
         assert (reply.status, reply.json["error"]["code"]) == (500, "internal_error")
         assert "ZeroDivision" not in reply.body.decode()

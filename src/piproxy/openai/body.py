@@ -29,7 +29,7 @@ def _finite(text: str) -> float:
 _JSON: Final = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
-def parse_body(body: bytes) -> dict[str, Json]:
+def parse_body(body: bytes | bytearray) -> dict[str, Json]:
     """The object in a request body. Raises :class:`InvalidRequest`.
 
     Stricter than ``json.loads``, which lets ``NaN`` and infinite numbers through that could not be sent on; lone halves
@@ -39,6 +39,9 @@ def parse_body(body: bytes) -> dict[str, Json]:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidRequest("The request body is not valid UTF-8.", code="invalid_json") from None
+    # Looking for one byte is ten times as fast as looking for three, and an image has no escapes.
+    halves = b"\\" in body and (b"\\ud" in body or b"\\uD" in body)
+    del body  # who calls without keeping it has one copy less of a large one while the text is read
     try:
         value = _JSON.decode(text)
     except ValueError as error:
@@ -52,7 +55,7 @@ def parse_body(body: bytes) -> dict[str, Json]:
             f"The request body must be a JSON object, but it is {faults.json_type(value)}.", code="invalid_type"
         )
     _check_depth(value)
-    if b"\\ud" in body or b"\\uD" in body:
+    if halves:
         return {jsontext.without_surrogates(name): jsontext.without_surrogates(item) for name, item in value.items()}
     return value
 

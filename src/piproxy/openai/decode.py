@@ -40,12 +40,17 @@ class Decoded:
 
 
 def decode(body: bytes, *, strictness: Strictness = "strict", remote_images: bool = False) -> Decoded:
-    """Read one body of ``POST /v1/chat/completions``.
+    """Read one body of ``POST /v1/chat/completions``: :func:`~piproxy.openai.body.parse_body`, then :func:`read`."""
+    return read(parse_body(body), strictness=strictness, remote_images=remote_images)
+
+
+def read(body: Mapping[str, Json], *, strictness: Strictness = "strict", remote_images: bool = False) -> Decoded:
+    """Read the object in a body.
 
     Unknown fields are refused (``strict``), left out and named (``warn``), or kept in ``Chat.extra`` (``pass``).
     Raises :class:`InvalidRequest` and :class:`UnsupportedParameter`, both with the path in ``param``.
     """
-    given = {name: value for name, value in parse_body(body).items() if value is not None}
+    given = {name: value for name, value in body.items() if value is not None}
     if "messages" not in given and "input" in given:
         raise InvalidRequest(
             "This is the body of a Responses request; '/v1/chat/completions' takes 'messages' instead of 'input'.",

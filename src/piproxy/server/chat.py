@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import trio
@@ -12,10 +11,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from piproxy.errors import InvalidRequest
 from piproxy.exchange import Call, Head, Record
-from piproxy.openai.decode import decode
+from piproxy.openai.body import parse_body
+from piproxy.openai.decode import read
 from piproxy.openai.encode import Fold, StreamEncoder
 from piproxy.pi.cost import cost_of
-from piproxy.server.connection import EXCESS, NURSERY, RECORD, ChannelBody
+from piproxy.server.connection import BODY, EXCESS, NURSERY, RECORD, ChannelBody
 from piproxy.server.engine import Engine
 
 UPSTREAM_KEY: Final = "x-pi-upstream-api-key"
@@ -31,14 +31,17 @@ class ChatView:
 
     async def complete(self) -> Response:
         engine = self._engine
-        scope = cast(Mapping[str, Any], request.scope)
+        scope = cast(dict[str, Any], request.scope)
         record: Record = scope[RECORD]
         _refuse_compressed(request.headers.get("content-encoding"))
-        body = cast(bytes, await request.get_data(cache=False))
+        await request.get_data(cache=False)
         if EXCESS in scope:
             raise RequestEntityTooLarge
-        decoded = decode(body, strictness=engine.settings.strictness, remote_images=engine.settings.remote_images)
-        del body  # large images: what the chat needs, it holds
+        decoded = read(
+            parse_body(scope.pop(BODY)),  # large images: nobody else holds it
+            strictness=engine.settings.strictness,
+            remote_images=engine.settings.remote_images,
+        )
         chat = decoded.chat
         record.stream = chat.stream
         exposure = await engine.exposure()

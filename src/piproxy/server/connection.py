@@ -1,7 +1,7 @@
 """One HTTP request under Quart-Trio: its nursery, its body, and how it ends.
 
 Quart-Trio runs a request in a private nursery and cancels it when the client goes. A subclass puts that nursery where
-the view can find it, and mends three things (both measured, Quart-Trio 0.12 and 0.13 on Hypercorn 0.18):
+the view can find it, and mends three things (measured, Quart-Trio 0.12 and 0.13 on Hypercorn 0.18):
 
 * Hypercorn tells the app of the "disconnect" as soon as a response is complete, still inside the app's last ``send``.
   Quart-Trio then cancels that very call before Hypercorn could start its idle timer, so that idle keep-alive
@@ -9,6 +9,9 @@ the view can find it, and mends three things (both measured, Quart-Trio 0.12 and
 * ``RESPONSE_TIMEOUT`` would cut a live stream without a word; it is not used.
 * Quart 0.23 looks at ``MAX_CONTENT_LENGTH`` only when a body of unknown length is complete, all of it in memory. Bytes
   are counted here as they arrive; a body that grows too large ends there, and the view finds ``EXCESS`` in the scope.
+
+And the body does not go through Quart, which would wake the view for each piece and copy the whole in the end, 20 MB of
+an image too: it grows here, and the view takes it from the scope (``BODY``) when Quart says that it is complete.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, HTTPScope
+from quart import Quart
 from quart.wrappers import Request
 from quart.wrappers.response import ResponseBody
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -31,6 +35,7 @@ RECORD: Final = "piproxy.record"
 NEW_RECORD: Final = "piproxy.new_record"
 FINISHED: Final = "piproxy.finished"
 EXCESS: Final = "piproxy.excess"
+BODY: Final = "piproxy.body"
 
 
 class Connection(TrioASGIHTTPConnection):
@@ -38,10 +43,13 @@ class Connection(TrioASGIHTTPConnection):
 
     _ended = False
     _left = False
-    _received = 0
     _excess = False
     _missing: int | None = None
     """Bytes of the body that have not been sent yet, where the length is known."""
+
+    def __init__(self, app: Quart, scope: HTTPScope) -> None:
+        super().__init__(app, scope)
+        self._body = bytearray()
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         scope = cast(dict[str, Any], self.scope)
@@ -82,12 +90,15 @@ class Connection(TrioASGIHTTPConnection):
                 return message
             if self._excess:
                 continue  # read and thrown away, so that the client can hear the answer
-            self._received += len(message.get("body", b""))
+            self._body += message.get("body", b"")
             limit: int | None = self.app.config["MAX_CONTENT_LENGTH"]
-            if limit is None or self._received <= limit:
-                return message
-            self._excess = True
-            cast(dict[str, Any], self.scope)[EXCESS] = True
+            if limit is not None and len(self._body) > limit:
+                self._excess = True
+                cast(dict[str, Any], self.scope)[EXCESS] = True
+                self._body.clear()
+            elif message.get("more_body", False):
+                continue
+            cast(dict[str, Any], self.scope)[BODY], self._body = self._body, bytearray()
             return {"type": "http.request", "body": b"", "more_body": False}
 
     async def _send(self, send: Callable[[ASGISendEvent], Awaitable[None]], message: ASGISendEvent) -> None:

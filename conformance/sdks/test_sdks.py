@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from fakes.provider import Conversation, Provider
 from fakes.sdk import refusing, saying
 from fakes.secrets import overhearing
 
+from piproxy.openai.fields import FIELDS
 from piproxy.server import lifecycle
 
 PACKAGES = ("openai@7.57.0", "ai@7.0.173", "@ai-sdk/openai@4.0.118", "@ai-sdk/openai-compatible@3.0.92", "zod@4.6.7")
@@ -181,3 +183,11 @@ def test_every_room_through_the_sdk(sdk: str, scenario: str, api: str, plays: di
 def test_only_what_helps_is_tried_again(scenario: str, api: str, plays: dict[tuple[str, str, str], Any]) -> None:
     """The SDKs' real retry loops: once more after an overload, never after a refusal or in mid-answer."""
     assert plays["asked", scenario, api] == REQUESTS[scenario]
+
+
+def test_every_field_of_openai_nodes_types_is_in_the_table(installed: Path) -> None:
+    """The fields that openai-node's newest types have are the table's standard ones, no more and no fewer."""
+    types = installed / "node_modules" / "openai" / "resources" / "chat" / "completions" / "completions.d.ts"
+    inside = types.read_text().partition("export interface ChatCompletionCreateParamsBase {\n")[2].partition("\n}\n")[0]
+    found = set(re.findall(r"^    ([a-z_]+)\??:", inside, re.MULTILINE))
+    assert found == {field.name for field in FIELDS.values() if field.standard}

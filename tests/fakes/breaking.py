@@ -94,7 +94,7 @@ class Breaking:
     def idle(self) -> int:
         """Connections in the pool."""
         upstream: Any = self.gateway.engine.exchange._upstream
-        pool = upstream._http._client._transport._pool
+        pool = upstream._http._pool
         return sum(len(idle) for idle in pool._idle.values())
 
     async def ends_itself(self, sample: Sample) -> bool:

@@ -2,9 +2,9 @@
 
 httpcore's pool looks at all its connections for every request (measured: opening the 1,000th concurrent stream costs
 2.5 times the 200th), opens a cancel scope and an exception map for every read, and hands out generators within
-generators that a cancelled reader leaves behind. So piproxy keeps its own connections below httpx's public transport
-interface: h11 writes and reads the heads, :mod:`piproxy.framing.httpbody` the bodies. There is no limit on their number
-(the exchange limits concurrency) and no clock (the exchange owns the deadlines).
+generators that a cancelled reader leaves behind. So piproxy keeps its own connections:
+:mod:`piproxy.framing.httphead` writes and reads the heads, :mod:`piproxy.framing.httpbody` the bodies. There is no
+limit on their number (the exchange limits concurrency) and no clock (the exchange owns the deadlines).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import h11
 import trio
 
 from piproxy.errors import GatewayError, UpstreamBroken, UpstreamUnreachable
 from piproxy.framing.httpbody import BodyReader, ChunkedReader, EndReader, LengthReader
+from piproxy.framing.httphead import BadHead, Head, HeadReader, request_head
 from piproxy.upstream.sockets import READ_SIZE, TcpStream
 
 MAX_HEAD: Final = 256 * 1024
@@ -82,20 +82,18 @@ class Connection:
         )
         return socket is not None and bool(socket.is_readable())
 
-    async def ask(self, method: bytes, target: bytes, headers: Headers, body: bytes) -> h11.Response:
+    async def ask(self, method: bytes, target: bytes, headers: Headers, body: bytes) -> Head:
         """Send a request and wait for the head of its answer. Raises :class:`UpstreamUnreachable` when none comes."""
-        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self._keep = False
         try:
-            head = http.send(h11.Request(method=method, target=target, headers=list(headers)))
-        except h11.LocalProtocolError:
-            # The text of this one holds the header's value, which may be a key.
+            head = request_head(method, target, headers)
+        except BadHead:
             raise GatewayError(BAD_HEADER, status=502) from None
         sending = _Sending()
         if len(body) >= READ_SIZE:
-            return await self._upload(method, http, (head or b"", body), sending)
-        await self._send(sending, (head or b"") + body)
-        return await self._answer(method, http, sending)
+            return await self._upload(method, (head, body), sending)
+        await self._send(sending, head + body)
+        return await self._answer(method, sending)
 
     async def read(self) -> bytes:
         """Body bytes as they arrive, ``b""`` at the end. Raises :class:`UpstreamBroken`."""
@@ -127,21 +125,19 @@ class Connection:
         else:
             sending.done = True
 
-    async def _upload(
-        self, method: bytes, http: h11.Connection, pieces: Sequence[bytes], sending: _Sending
-    ) -> h11.Response:
+    async def _upload(self, method: bytes, pieces: Sequence[bytes], sending: _Sending) -> Head:
         """A large request: listen while it is sent, for a provider that refuses it may not read on."""
-        result: h11.Response | UpstreamUnreachable
+        result: Head | UpstreamUnreachable
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send, sending, *pieces)
             try:
-                result = await self._answer(method, http, sending)
-                if not sending.done and result.status_code >= 300:
+                result = await self._answer(method, sending)
+                if not sending.done and result.status >= 300:
                     # Here and now, since a TLS stream cannot be read any more when its sender has been cancelled.
                     await self._keep_refusal()
             except UpstreamUnreachable as error:
                 result = error
-            if isinstance(result, UpstreamUnreachable) or result.status_code >= 300:
+            if isinstance(result, UpstreamUnreachable) or result.status >= 300:
                 nursery.cancel_scope.cancel()
         if isinstance(result, UpstreamUnreachable):
             raise result
@@ -158,12 +154,13 @@ class Connection:
         self._body = LengthReader(len(body))
         self._keep = False
 
-    async def _answer(self, method: bytes, http: h11.Connection, sending: _Sending) -> h11.Response:
-        response = await self._head(http, sending)
-        self._body = _body_reader(method, response)
-        self._held, _ = http.trailing_data
-        self._keep = sending.failed is None and _goes_on(response) and not isinstance(self._body, EndReader)
-        return response
+    async def _answer(self, method: bytes, sending: _Sending) -> Head:
+        reader = HeadReader(MAX_HEAD)
+        head = await self._head(reader, sending)
+        self._body = _body_reader(method, head)
+        self._held = reader.rest
+        self._keep = sending.failed is None and _goes_on(head) and not isinstance(self._body, EndReader)
+        return head
 
     async def _receive(self) -> bytes:
         try:
@@ -171,24 +168,20 @@ class Connection:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
             raise UpstreamBroken(f"The provider's answer broke off: {why(exc)}.") from exc
 
-    async def _head(self, http: h11.Connection, sending: _Sending) -> h11.Response:
-        """The head of the final answer; ``100 Continue`` and its like are passed over."""
+    async def _head(self, reader: HeadReader, sending: _Sending) -> Head:
         while True:
             try:
-                event = http.next_event()
-            except h11.RemoteProtocolError as exc:
-                # Behind the colon h11 shows the bytes, which may be many and hold anything.
-                raise self._no_answer(f"what it says is not HTTP ({str(exc).partition(':')[0]})") from exc
-            if isinstance(event, h11.Response):
-                return event
-            if event is h11.NEED_DATA:
-                try:
-                    data = bytes(await self._stream.receive_some(READ_SIZE))
-                except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-                    raise self._no_answer(why(sending.failed or exc)) from exc
-                if not data:
-                    raise self._no_answer("the connection was closed")
-                http.receive_data(data)
+                data = bytes(await self._stream.receive_some(READ_SIZE))
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+                raise self._no_answer(why(sending.failed or exc)) from exc
+            if not data:
+                raise self._no_answer("the connection was closed")
+            try:
+                head = reader.feed(data)
+            except BadHead as exc:
+                raise self._no_answer(f"what it says is not HTTP ({exc})") from exc
+            if head is not None:
+                return head
 
     def _no_answer(self, reason: str) -> UpstreamUnreachable:
         return UpstreamUnreachable(f"{self.origin.netloc} did not answer: {reason}.")
@@ -225,14 +218,14 @@ class Pool:
             tell(True)
         return connection
 
-    async def give_back(self, connection: Connection) -> None:
-        """The request is over: keep the connection if it can be used again."""
+    def take_back(self, connection: Connection) -> bool:
+        """The request is over: keep the connection if it can be used again, else it is the caller's to close."""
         idle = self._idle[connection.origin]
-        if connection.reusable and len(idle) < MAX_IDLE:
-            connection.idle_since = trio.current_time()
-            idle.append(connection)
-        else:
-            await connection.aclose()
+        if not connection.reusable or len(idle) >= MAX_IDLE:
+            return False
+        connection.idle_since = trio.current_time()
+        idle.append(connection)
+        return True
 
     async def aclose(self) -> None:
         connections = [connection for idle in self._idle.values() for connection in idle]
@@ -246,7 +239,8 @@ class Pool:
             # The oldest stand first: connections are taken from the end and put back there.
             while idle and idle[0].idle_since <= end:
                 old.append(idle.pop(0))
-        await _close(old)
+        if old:
+            await _close(old)
 
 
 async def _close(connections: Sequence[Connection]) -> None:
@@ -302,24 +296,22 @@ def why(exc: BaseException) -> str:
     return why(cause) if cause is not None else str(exc) or type(exc).__name__
 
 
-def _body_reader(method: bytes, response: h11.Response) -> BodyReader:
-    """How the body is framed (RFC 9112, 6.3); h11 has already checked the two headers."""
-    headers: dict[bytes, bytes] = dict(response.headers)
-    if method == b"HEAD" or response.status_code in (204, 304):
+def _body_reader(method: bytes, head: Head) -> BodyReader:
+    """How the body is framed (RFC 9112, 6.3); the two headers have been checked."""
+    if method == b"HEAD" or head.status in (204, 304):
         return LengthReader(0)
-    if b"transfer-encoding" in headers:
+    if "transfer-encoding" in head.headers:
         return ChunkedReader()
-    if b"content-length" in headers:
-        return LengthReader(int(headers[b"content-length"]))
+    if "content-length" in head.headers:
+        return LengthReader(int(head.headers["content-length"]))
     return EndReader()
 
 
-def _goes_on(response: h11.Response) -> bool:
+def _goes_on(head: Head) -> bool:
     """Will the provider take another request on this connection? Two framings at once are one too many for that."""
-    headers = dict(response.headers)
-    values: Any = (value.lower() for name, value in response.headers if name == b"connection")
+    headers = head.headers
     return (
-        response.http_version == b"1.1"
-        and not any(b"close" in value for value in values)
-        and not (b"transfer-encoding" in headers and b"content-length" in headers)
+        head.modern
+        and "close" not in headers.get("connection", "").lower()
+        and not ("transfer-encoding" in headers and "content-length" in headers)
     )

@@ -1,20 +1,23 @@
 """The one door to httpx: requests go out, answers come in, httpx's errors become ours.
 
 Nothing here has a timeout: the exchange puts a scope around every wait. The pool is unbounded, because a bounded httpx
-pool never recovers from cancelled requests (encode/httpcore issues 1093 and 1099); it is our own, below httpx's public
-transport interface (:mod:`piproxy.upstream.connections` says why).
+pool never recovers from cancelled requests (encode/httpcore issues 1093 and 1099); it is our own
+(:mod:`piproxy.upstream.connections` says why). httpx reads addresses and trust stores for it, and where the environment
+names a proxy, which httpx knows all kinds of, httpx does everything.
 """
 
 from __future__ import annotations
 
+import base64
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeAlias
 from urllib.request import getproxies
 
 import httpx
@@ -22,6 +25,7 @@ import trio
 
 from piproxy import __version__
 from piproxy.errors import ConfigError, GatewayError, UpstreamBroken, UpstreamError, UpstreamUnreachable
+from piproxy.framing.httphead import Head
 from piproxy.upstream.connections import BAD_HEADER, KEEPALIVE, Connect, Connection, Dial, Origin, Pool, connector
 
 MAX_ERROR_BODY: Final = 1024 * 1024
@@ -32,9 +36,20 @@ BAD_PROXY: Final = (
     "The environment sets a proxy (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) that cannot be used: its address must begin "
     "with http:// or https://, or, where the Python package socksio is installed, socks5://. Change it or unset it."
 )
-_TELL: Final = "piproxy.tell"
-_CONNECTION: Final = "piproxy.connection"
 _PORTS: Final = {"http": 80, "https": 443}
+_AGENT: Final = f"piproxy/{__version__}"
+_OWN_FIELDS: Final = tuple(
+    (name.lower(), (name.encode("ascii"), value.encode("ascii")))
+    for name, value in (
+        ("Accept", "*/*"),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "keep-alive"),
+        ("User-Agent", _AGENT),
+    )
+)
+_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
+_FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
+"""Headers that only who sends the body can know."""
 
 Read: TypeAlias = Callable[[], Coroutine[Any, Any, bytes]]
 """The next bytes of a body, ``b""`` at its end."""
@@ -64,9 +79,9 @@ class Answer(Protocol):
 class OwnAnswer:
     """An answer on a connection of our own."""
 
-    def __init__(self, response: httpx.Response, connection: Connection) -> None:
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers)
+    def __init__(self, head: Head, connection: Connection) -> None:
+        self.status = head.status
+        self.headers = head.headers
         self.read = _plain(connection.read, self.headers)
 
 
@@ -148,32 +163,36 @@ class Http:
         ``dial`` opens the TCP streams below TLS, and no proxy of the environment is used then. Raises
         :class:`~piproxy.errors.ConfigError` for one that cannot be used.
         """
-        own = connect is not None or dial is not None or not _proxied()
-        connect = connect or connector(_Trust().context, dial or trio.open_tcp_stream)
-        self._own = _Transport(Pool(connect)) if own else None
+        self._pool: Pool | None = None
+        self._client: httpx.AsyncClient | None = None
+        if connect is not None or dial is not None or not _proxied():
+            self._pool = Pool(connect or connector(_Trust().context, dial or trio.open_tcp_stream))
+            return
         try:
             self._client = httpx.AsyncClient(
-                transport=self._own,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept: clients share connections
                 timeout=None,  # noqa: S113  (time belongs to the exchange)
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE),
-                headers={"user-agent": f"piproxy/{__version__}", "accept-encoding": "identity"},
+                headers={"user-agent": _AGENT, "accept-encoding": "identity"},
                 follow_redirects=False,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as exc:
             raise ConfigError(BAD_PROXY) from exc
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
+        if self._client is not None:
+            await self._client.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.__aexit__(kind, exc, trace)
+        if self._client is not None:
+            await self._client.__aexit__(kind, exc, trace)
+        if self._pool is not None:
+            await self._pool.aclose()
 
-    @asynccontextmanager
-    async def stream(
+    def stream(
         self,
         method: str,
         url: str,
@@ -181,33 +200,17 @@ class Http:
         headers: Mapping[str, str],
         body: bytes = b"",
         connection: Callable[[bool], None] | None = None,
-    ) -> AsyncIterator[Answer]:
+    ) -> AbstractAsyncContextManager[Answer]:
         """Send, and give the answer as soon as its head is there.
 
         ``connection`` is told when a connection begins to be opened (``False``) and when it stands (``True``). Leaving
         the block closes the stream, and with it the connection if the answer was not read to its end. Raises
         :class:`UpstreamUnreachable` when no answer came.
         """
-        try:
-            request = self._client.build_request(
-                method, url, headers=dict(headers), content=body, extensions={_TELL: connection}
-            )
-            if self._own is None or request.url.userinfo:
-                response = await self._client.send(request, stream=True)
-            else:  # the rest of what httpx's client does (redirects, cookies, hooks) is switched off anyway
-                response = await self._own.handle_async_request(request)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
-            raise _unsent(exc, url) from exc
-        own: Connection | None = response.extensions.get(_CONNECTION)
-        answer = ProxiedAnswer(response) if own is None else OwnAnswer(response, own)
-        try:
-            yield answer
-        finally:
-            with trio.CancelScope(shield=True):  # nothing in here waits: sockets are closed by force
-                if isinstance(answer, ProxiedAnswer):
-                    await answer.drop(response)
-                else:
-                    await response.aclose()
+        if self._pool is not None:
+            return _Own(self._pool, method, url, headers, body, connection)
+        assert self._client is not None  # noqa: S101 - one of the two
+        return _proxied_stream(self._client, method, url, headers, body)
 
     async def fetch(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Fetched:
         """One small exchange (a token, a model list); the caller sets the deadline."""
@@ -237,65 +240,115 @@ class _Trust:
         return self._context
 
 
-class _Transport(httpx.AsyncBaseTransport):
-    """httpx's public interface to connections, on ours."""
+class _Target(NamedTuple):
+    """Where a request goes."""
 
-    def __init__(self, pool: Pool) -> None:
+    origin: Origin
+    path: bytes
+    host: bytes
+    basic: bytes | None
+    """The ``Authorization`` of a user and a password in the address."""
+
+
+@lru_cache(maxsize=256)
+def _target(url: str) -> _Target:
+    """Raises :class:`GatewayError`."""
+    try:
+        parts = httpx.URL(url)
+        if parts.scheme not in _PORTS or not parts.raw_host:
+            raise _bad_address()
+        origin = Origin(parts.scheme, parts.raw_host.decode("ascii"), parts.port or _PORTS[parts.scheme])
+    except (httpx.InvalidURL, ValueError) as exc:
+        raise _bad_address() from exc
+    user = f"{parts.username}:{parts.password}".encode()
+    return _Target(origin, parts.raw_path, parts.netloc, b"Basic " + base64.b64encode(user) if parts.userinfo else None)
+
+
+def _fields(method: str, target: _Target, headers: Mapping[str, str], size: int) -> list[tuple[bytes, bytes]]:
+    """What is sent: ours, unless the request has its own, then the request's. Raises ``ValueError``."""
+    given = {name.lower() for name in headers} | _FRAMING
+    fields = [] if "host" in given else [(b"Host", target.host)]
+    fields += [field for name, field in _OWN_FIELDS if name not in given]
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower in _FRAMING or (lower == "authorization" and target.basic is not None):
+            continue
+        fields.append((name.encode("ascii"), value.encode("ascii")))
+    if target.basic is not None:
+        fields.append((b"Authorization", target.basic))
+    if size or method in _WITH_BODY:
+        fields.append((b"Content-Length", b"%d" % size))
+    return fields
+
+
+class _Own:
+    """A request on a connection of our own: a context manager without a generator, which each request pays for."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        tell: Callable[[bool], None] | None,
+    ) -> None:
         self._pool = pool
+        self._asked = method, url, headers, body, tell
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        if url.scheme not in _PORTS:
-            raise httpx.UnsupportedProtocol("neither http nor https", request=request)
-        origin = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
-        connection = await self._pool.get(origin, request.extensions.get(_TELL))
+    async def __aenter__(self) -> Answer:
+        method, url, headers, body, tell = self._asked
+        target = _target(url)
         try:
-            head = await connection.ask(
-                request.method.encode("ascii"), url.raw_path, request.headers.raw, await request.aread()
-            )
+            fields = _fields(method, target, headers, len(body))
+        except ValueError:
+            raise GatewayError(BAD_HEADER, status=502) from None
+        del self._asked  # the body may be large, and is not needed when it has been sent
+        self._connection = await self._pool.get(target.origin, tell)
+        try:
+            head = await self._connection.ask(method.encode("ascii"), target.path, fields, body)
         except BaseException:
-            await connection.aclose()
+            await self._connection.aclose()
             raise
-        return httpx.Response(
-            status_code=head.status_code,
-            headers=list(head.headers),
-            stream=_Body(connection, self._pool),
-            extensions={_CONNECTION: connection},
-        )
+        return OwnAnswer(head, self._connection)
 
-    async def aclose(self) -> None:
-        await self._pool.aclose()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._pool.take_back(self._connection):
+            with trio.CancelScope(shield=True):  # nothing in here waits: sockets are closed by force
+                await self._connection.aclose()
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body as httpx wants it; closing it gives the connection back."""
-
-    def __init__(self, connection: Connection, pool: Pool) -> None:
-        self._connection = connection
-        self._pool = pool
-        self._closed = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            while data := await self._connection.read():
-                yield data
-        except UpstreamBroken as exc:
-            raise httpx.ReadError(exc.message) from exc
-
-    async def aclose(self) -> None:
-        if not self._closed:
-            self._closed = True
-            await self._pool.give_back(self._connection)
+@asynccontextmanager
+async def _proxied_stream(
+    client: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], body: bytes
+) -> AsyncIterator[Answer]:
+    try:
+        request = client.build_request(method, url, headers=dict(headers), content=body)
+        response = await client.send(request, stream=True)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
+        raise _unsent(exc, url) from exc
+    answer = ProxiedAnswer(response)
+    try:
+        yield answer
+    finally:
+        with trio.CancelScope(shield=True):  # nothing in here waits: sockets are closed by force
+            await answer.drop(response)
 
 
 def _unsent(exc: Exception, url: str) -> UpstreamError | GatewayError:
     """What httpx itself says before an answer is there; through a proxy, that is all there is."""
     if isinstance(exc, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
-        return GatewayError("The model's base URL is not a valid http(s) address.", status=502)
+        return _bad_address()
     if isinstance(exc, (httpx.LocalProtocolError, ValueError)):
         return GatewayError(BAD_HEADER, status=502)
     host = httpx.URL(url).netloc.decode("ascii", "replace").rpartition("@")[2]
     return UpstreamUnreachable(f"{host} did not answer: {_words(exc)}.")
+
+
+def _bad_address() -> GatewayError:
+    return GatewayError("The model's base URL is not a valid http(s) address.", status=502)
 
 
 def _words(exc: Exception) -> str:

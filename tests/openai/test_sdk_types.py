@@ -101,7 +101,7 @@ def test_all_that_the_sdk_can_say_is_understood(name: str) -> None:
 
 
 def test_the_samples_are_many() -> None:
-    """Messages of every role with parts of every type, tools and choices of every type: the rest proves little otherwise."""
+    """Messages of every role, parts, tools and choices of every type: the rest proves little otherwise."""
     said = json.dumps([body for name in HINTS for body in requests(name)])
     for word in (
         "developer",

@@ -13,7 +13,8 @@ from piproxy.errors import CredentialError
 from piproxy.jsontext import Json
 from piproxy.model import Cost, Model, Rates
 from piproxy.pi.directory import AgentDirectory
-from piproxy.pi.registry import Registry, View
+from piproxy.pi.registry import Registry
+from piproxy.pi.view import View
 from piproxy.wire.rooms import ROOMS
 
 PACKAGE = "node_modules/@earendil-works/pi-coding-agent"

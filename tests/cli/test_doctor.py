@@ -142,6 +142,15 @@ def test_what_only_an_extension_of_pi_s_knows_is_told(home: Home) -> None:
     assert about(findings, "azure: ")["level"] == "ok"
 
 
+def test_an_api_that_nobody_speaks_is_told(home: Home) -> None:
+    """A slip in models.json hides its models; the finding names the apis that there are."""
+    models = {"baseUrl": "https://h/v1", "apiKey": "k", "models": [{"id": "m"}, {"id": "n"}]}
+    home.write("models.json", {"providers": {"corp": {**models, "api": "openai-completion"}}})
+    finding = about(examine(home)[1], "corp: ")
+    assert finding["what"] == "corp: 2 models with the api 'openai-completion', which piproxy does not speak"
+    assert "openai-completions" in finding["next_step"]
+
+
 def test_broken_files_are_named(home: Home) -> None:
     """A file that cannot be read is an error with its line; the rest is still told."""
     path = home.write("models.json", '{\n "providers": [}\n}')

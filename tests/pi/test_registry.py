@@ -16,7 +16,8 @@ from fakes.pidir import PiDirectory, model
 from piproxy.errors import CredentialError
 from piproxy.jsontext import Json
 from piproxy.pi.catalog import snapshot
-from piproxy.pi.registry import Registry, UnresolvedValue, View
+from piproxy.pi.registry import Registry
+from piproxy.pi.view import UnresolvedValue, View
 
 CUSTOM = {"baseUrl": "https://llm.corp/v1", "api": "openai-completions", "models": [{"id": "m1"}]}
 LATER = int(time.time() * 1000) + 3_600_000

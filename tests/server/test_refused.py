@@ -13,7 +13,7 @@ from fakes.gateway import CHAT, Gateway, gateway
 from fakes.provider import DONE, Conversation, chunk
 from trio.testing import wait_all_tasks_blocked
 
-from piproxy.pi import registry
+from piproxy.pi import view
 
 OWN = {"baseUrl": "http://provider.test/v1", "api": "openai-completions", "models": [{"id": "m"}]}
 REFUSAL = json.dumps({"error": {"message": "Bad credentials", "type": "authentication_error"}}).encode()
@@ -157,7 +157,7 @@ async def test_a_key_of_the_client_is_its_own_business(tmp_path: Path) -> None:
 
 async def test_a_command_s_key_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In auth.json its outcome is kept, as in pi, until the provider refuses it."""
-    monkeypatch.setattr(registry, "RECENT", 0.0)
+    monkeypatch.setattr(view, "RECENT", 0.0)
     key = tmp_path / "key"
     key.write_text("k-first-0123456789")
     store(tmp_path, corp={"type": "api_key", "key": f"!cat {key}"})
@@ -169,3 +169,17 @@ async def test_a_command_s_key_is_made_anew(tmp_path: Path, monkeypatch: pytest.
         script.accepted = "k-second-0123456789"
         assert await ask(here) == (200, "hi")
         assert script.came == ["k-first-0123456789"] * 3 + ["k-second-0123456789"]
+
+
+async def test_what_cannot_be_used_is_told_in_the_log_once(tmp_path: Path) -> None:
+    """A stored key or one of models.json that has no value, with the reason and without its command."""
+    store(tmp_path, stored={"type": "api_key", "key": "!echo k-0123456789; exit 9"})
+    models = {"stored": OWN, "unset": {**OWN, "apiKey": "$NOT_SET"}, "keyless": OWN, "corp": {**OWN, "apiKey": "k"}}
+    async with gateway(tmp_path, Script("k"), models={"providers": models}) as here:
+        for _ in range(2):
+            assert (await here.client().ask("GET", "/v1/models/m")).status == 200
+        told = [line["what"] for line in map(json.loads, here.lines) if line["event"] == "warning"]
+    assert told == [
+        "stored: the key in auth.json could not be resolved from shell command (exit code 9)",
+        'unset: Failed to resolve API key for provider "unset" from environment variable: NOT_SET',
+    ]

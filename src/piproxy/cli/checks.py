@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from piproxy.pi.environment import ALIASES, PROVIDERS
 from piproxy.pi.installed import find_installed
 from piproxy.pi.login import Login
 from piproxy.pi.values import COMMAND_TIMEOUT
+from piproxy.wire.rooms import ROOMS
 
 OLD_CATALOG: Final = 60
 """Days after which the model catalog is worth a word."""
@@ -96,6 +98,7 @@ def _logins(around: Surroundings) -> Iterator[Finding]:
             problem = login.problem or "no credential"
             where = around.directory.models if entry is None else around.directory.auth
             yield Finding("warning", f"{provider}: {problem}", _next_step(provider, problem, where))
+    yield from _silent(around)
     yield from _strangers(around)
     if not found:
         yield Finding(
@@ -121,6 +124,17 @@ def _login(provider: str, login: Login, models: str) -> Finding:
     if not login.entry.refresh:
         return Finding("error", f"{said}, expired since {_date(until)} and cannot be refreshed", again)
     return Finding("ok", f"{said}, expired since {_date(until)}, will be refreshed with the next request")
+
+
+def _silent(around: Surroundings) -> Iterator[Finding]:
+    """Models of the user's own whose API piproxy does not speak."""
+    silent = [(model.provider, model.api) for model in around.view.hidden if model.api is not None]
+    for (provider, api), count in Counter(silent).items():
+        if around.view.config(provider) is not None:
+            models = f"{count} model{'' if count == 1 else 's'}"
+            spoken = ", ".join(sorted(ROOMS))
+            step = f"In {around.directory.models}, give an api that it speaks: {spoken}."
+            yield Finding("warning", f"{provider}: {models} with the api {api!r}, which piproxy does not speak", step)
 
 
 def _strangers(around: Surroundings) -> Iterator[Finding]:

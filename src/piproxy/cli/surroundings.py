@@ -11,7 +11,8 @@ from pathlib import Path
 from piproxy.exposure import Exposure, expose
 from piproxy.pi.directory import AgentDirectory, agent_directory
 from piproxy.pi.enabled import Enabled, read_enabled
-from piproxy.pi.registry import Registry, View
+from piproxy.pi.registry import Registry
+from piproxy.pi.view import View
 from piproxy.settings import Effective, load
 from piproxy.settings.load import Flag
 from piproxy.wire.demo import models as demo_models

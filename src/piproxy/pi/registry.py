@@ -1,19 +1,16 @@
-"""Which models exist, whether they can be used, and what the user wants sent with them: all that pi has on disk.
+"""The files behind a :class:`~piproxy.pi.view.View`, watched and put together.
 
-:class:`Registry` watches the files; :class:`View` is one frozen state of them.
+All that pi has on disk goes in: catalog, auth.json, models.json, models-store.json.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
-from piproxy.errors import CredentialError
-from piproxy.headers import layered
 from piproxy.model import Model
-from piproxy.pi import logins, models_file, models_store, values
-from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, StoredEntry, find_entry
+from piproxy.pi import models_file, models_store, values
+from piproxy.pi.auth_entry import StoredEntry, find_entry
 from piproxy.pi.catalog import Catalog, Choice
 from piproxy.pi.compose import BadProvider, compose
 from piproxy.pi.directory import AgentDirectory
@@ -24,203 +21,7 @@ from piproxy.pi.models_store import LLAMA, ModelsStore
 from piproxy.pi.problem import Problem
 from piproxy.pi.radius import DEFAULT_GATEWAY, RADIUS, gateway, is_radius, legacy_models
 from piproxy.pi.sources import CatalogSource, StoredEntries, Watched, read_auth
-
-COPILOT = "github-copilot"
-RECENT = 30.0
-"""Seconds in which a command is not run again because its key was refused."""
-
-
-class UnresolvedValue(CredentialError):
-    """A key or header of models.json cannot be resolved; the message is pi's, with a command's failure for its line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """A model of pi's that piproxy does not offer, whatever the credentials."""
-
-    provider: str
-    id: str
-    why: str
-
-    @property
-    def canonical_id(self) -> str:
-        return f"{self.provider}/{self.id}"
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """One frozen state of everything; safe to use from any thread, and for as long as it is needed."""
-
-    catalog: Catalog
-    problems: tuple[Problem, ...]
-    models: tuple[Model, ...]
-    """All chat models whose api piproxy speaks, with or without a credential, in pi's order."""
-    hidden: tuple[Hidden, ...]
-    _auth: StoredEntries
-    _configs: Mapping[str, ProviderConfig]
-    _environ: Mapping[str, str]
-    _commands: values.CommandCache
-    """Outcomes of auth.json's commands."""
-    _own: frozenset[str] = frozenset()
-    """Providers of piproxy's own, which need no credential."""
-
-    @cached_property
-    def by_id(self) -> Mapping[str, Model]:
-        """:attr:`models` by canonical id."""
-        return {model.canonical_id: model for model in self.models}
-
-    @cached_property
-    def providers(self) -> tuple[str, ...]:
-        """The providers of :attr:`models`, in order."""
-        return tuple(dict.fromkeys(model.provider for model in self.models))
-
-    def available(self) -> tuple[Model, ...]:
-        """The models whose provider has a credential, in order (8.1).
-
-        Blocks while a new ``!command`` of auth.json runs for the first time (:attr:`runs_commands`).
-        """
-        return self._available
-
-    @cached_property
-    def _available(self) -> tuple[Model, ...]:
-        return tuple(model for model in self.models if self.why_not(model) is None)
-
-    @cached_property
-    def runs_commands(self) -> bool:
-        """Asking for :meth:`available` or a login may run a command of auth.json: call it from a thread then."""
-        return any(_is_command(self.entry(provider)) for provider in self.providers)
-
-    def why_not(self, model: Model) -> str | None:
-        """Why the model cannot be used now; ``None`` when it can. May block as :meth:`available`."""
-        login = self._checks.get(model.provider) or self._check(model.provider)
-        if not login.available:
-            return login.problem or "no credential"
-        allowed = login.entry.available_model_ids if login.entry and model.provider == COPILOT else None
-        if allowed is not None and model.id not in allowed:
-            return "the Copilot login does not include this model"
-        return None
-
-    def check(self, provider: str) -> Login:
-        """Like :meth:`login`, but commands of models.json are not run."""
-        return self._checks.get(provider) or self._check(provider)
-
-    def login(self, provider: str, override: str | None = None) -> Login:
-        """What is configured for the provider now; ``override`` is a key that the client sent along.
-
-        Blocks while commands run: call from a thread if :meth:`needs_thread`.
-        """
-        return self._resolve(provider, override=override)
-
-    def entry(self, provider: str) -> StoredEntry | None:
-        """The provider's entry in auth.json."""
-        found = find_entry(self._auth.entries, provider)
-        return found[1] if found else None
-
-    def config(self, provider: str) -> ProviderConfig | None:
-        """The provider's entry in models.json."""
-        return self._configs.get(provider)
-
-    @property
-    def stored(self) -> tuple[str, ...]:
-        """The keys of auth.json's entries, whatever they hold."""
-        return tuple(self._auth.entries)
-
-    def unresolved(self, provider: str) -> tuple[str, ...]:
-        """Every key and header of models.json for the provider that has no value now, and why.
-
-        Blocks while commands run, each once: it is what a request would meet.
-        """
-        config = self.config(provider)
-        if config is None:
-            return ()
-        login = self.login(provider)
-        found = [] if self.entry(provider) or login.available else [login.problem or "no credential"]
-        variables = [_stored_env(self.entry(provider)), login.env, self._environ]
-        asked = [(f'provider "{provider}"', config.headers)]
-        asked += [
-            (f'model "{model.canonical_id}"', config.model_headers(model.id))
-            for model in self.models
-            if model.provider == provider
-        ]
-        known: dict[str, str | values.Unresolved] = {}
-        for whose, headers in asked:
-            for name, text in headers.items():
-                if text not in known:
-                    known[text] = values.expand(text, *variables)
-                value = known[text]
-                if isinstance(value, values.Unresolved):
-                    found.append(f'Failed to resolve {whose} header "{name}" from {value.words}')
-        return tuple(found)
-
-    def refused(self, provider: str) -> None:
-        """The provider did not accept the key: a command of auth.json that printed it will run anew.
-
-        Unlike pi, which keeps the outcome as long as it lives: a proxy lives longer than many a key.
-        """
-        entry = self.entry(provider)
-        if isinstance(entry, ApiKeyEntry) and entry.key and _is_command(entry):
-            self._commands.forget(entry.key[1:], older=RECENT)
-
-    def needs_thread(self, model: Model) -> bool:
-        """:meth:`login` or :meth:`request_headers` may run a command, for up to 10 seconds each."""
-        config = self.config(model.provider)
-        texts = [] if config is None else [*config.headers.values(), *config.model_headers(model.id).values()]
-        if config is not None and config.api_key is not None:
-            texts.append(config.api_key)
-        return any(text.startswith("!") for text in texts) or _is_command(self.entry(model.provider))
-
-    def request_headers(
-        self, model: Model, *, login: Login | None = None, key: str | None = None
-    ) -> Mapping[str, str | None]:
-        """The configured headers of a request, pi's steps 4 to 7 (8.3): models.json's provider headers, ``authHeader``,
-        the catalog's own, models.json's model headers.
-
-        ``key`` is the key or token that goes into ``authHeader``, by default that of ``login``, by default of
-        :meth:`login`. Raises :class:`UnresolvedValue`, :class:`~piproxy.errors.CredentialError`. Blocks while commands
-        run: call from a thread if :meth:`needs_thread`.
-        """
-        config = self.config(model.provider)
-        if config is None:
-            return dict(model.headers)
-        needs_login = config.auth_header and key is None
-        if login is None and needs_login:
-            login = self.login(model.provider)
-        variables = [_stored_env(self.entry(model.provider)), login.env if login else {}, self._environ]
-        of_provider = _resolved(config.headers, f'provider "{model.provider}"', variables)
-        bearer: dict[str, str | None] = {}
-        if config.auth_header:
-            key = key or (login.key if login else None)
-            if not key and login and login.problem and config.api_key is not None:
-                raise UnresolvedValue(login.problem)
-            if not key:
-                raise CredentialError(f'No API key found for "{model.provider}"')
-            bearer["Authorization"] = f"Bearer {key}"
-        of_model = _resolved(config.model_headers(model.id), f'model "{model.canonical_id}"', variables)
-        return layered(of_provider, bearer, model.headers, of_model)
-
-    @cached_property
-    def _checks(self) -> dict[str, Login]:
-        return {}
-
-    def _check(self, provider: str) -> Login:
-        login = self._checks[provider] = self._resolve(provider, run_commands=False)
-        return login
-
-    def _resolve(self, provider: str, *, override: str | None = None, run_commands: bool = True) -> Login:
-        if provider in self._own:
-            return Login(provider=provider, kind="api_key", source="built into piproxy")
-        config = self.config(provider)
-        return logins.resolve(
-            provider,
-            self.entry(provider),
-            config.api_key if config else None,
-            self._environ,
-            override=override,
-            run_commands=run_commands,
-            oauth=RADIUS if config and config.radius else None,
-            gateway=gateway(config) if config and config.radius else None,
-            stored_commands=self._commands,
-        )
+from piproxy.pi.view import Hidden, View
 
 
 class Registry:
@@ -316,7 +117,10 @@ class Registry:
             problems=tuple(found),
             models=(*self._extra, *spoken),
             hidden=(
-                *(Hidden(model.provider, model.id, f"api {model.api!r} is not spoken here") for model in silent),
+                *(
+                    Hidden(model.provider, model.id, f"api {model.api!r} is not spoken here", model.api)
+                    for model in silent
+                ),
                 *(
                     Hidden(provider, id, f"not a chat model ({kind})")
                     for provider, kinds in catalog.others.items()
@@ -351,24 +155,3 @@ def _baseline(
     shipped = catalog.models.get(RADIUS, ()) if gateway(config) == DEFAULT_GATEWAY else ()
     builtin = tuple(replace(model, provider=provider) for model in shipped)
     return store.over(provider, legacy_models(provider, entry) or builtin, catalog.generated_ms, replaces=True)
-
-
-def _resolved(headers: Mapping[str, str], whose: str, variables: list[Mapping[str, str]]) -> Mapping[str, str | None]:
-    resolved: dict[str, str | None] = {}
-    for name, text in headers.items():
-        value = values.expand(text, *variables)
-        if isinstance(value, values.Unresolved):
-            raise UnresolvedValue(f'Failed to resolve {whose} header "{name}" from {value.words}')
-        resolved[name] = value
-    return resolved
-
-
-def _stored_env(entry: StoredEntry | None) -> Mapping[str, str]:
-    if isinstance(entry, ApiKeyEntry):
-        return entry.env
-    env = entry.raw.get("env") if isinstance(entry, OAuthEntry) else None
-    return {name: text for name, text in env.items() if isinstance(text, str)} if isinstance(env, dict) else {}
-
-
-def _is_command(entry: StoredEntry | None) -> bool:
-    return isinstance(entry, ApiKeyEntry) and entry.key is not None and entry.key.startswith("!")

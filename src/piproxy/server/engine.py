@@ -19,9 +19,9 @@ from piproxy.logged import logged
 from piproxy.model import Model
 from piproxy.pi.enabled import Enabled, read_enabled
 from piproxy.pi.login import Login
-from piproxy.pi.problem import Problem
-from piproxy.pi.registry import Registry, View
+from piproxy.pi.registry import Registry
 from piproxy.pi.sources import Watched
+from piproxy.pi.view import View
 from piproxy.server.guards import Guards, is_loopback
 from piproxy.server.live import LiveSettings
 from piproxy.server.log import Log
@@ -103,7 +103,7 @@ class Engine:
                 # A file that changed under a running proxy takes nothing away.
                 self.log.event("the exposed models were not changed", reason=error.message)
                 exposure = self._exposed[1]
-            self._tell((*view.problems, *enabled.problems), exposure)
+            self._tell((*map(str, (*view.problems, *enabled.problems)), *view.idle(), *exposure.warnings))
             self._exposed = (state, exposure)
             return exposure
 
@@ -125,9 +125,8 @@ class Engine:
             return None
         return self._exposed[1]
 
-    def _tell(self, problems: tuple[Problem, ...], exposure: Exposure) -> None:
+    def _tell(self, news: tuple[str, ...]) -> None:
         """Each trouble once, when it begins."""
-        news = [*map(str, problems), *exposure.warnings]
         for text in news:
             if text not in self._told:
                 self.log.event("warning", what=text)

@@ -252,9 +252,9 @@ class Refresher:
     def _last_resort(self, provider: str, entry: OAuthEntry, reason: str, *, final: bool) -> OAuthEntry:
         """The old token while it is valid, else the error for the client."""
         ended = "was refused" if self._valid(entry) and self._refused(provider, entry) else "has expired"
-        error = CredentialError(
-            f"The login for provider '{provider}' {ended} and could not be renewed ({reason}). {_again(provider)}"
-        )
+        why = f"The login for provider '{provider}' {ended} and could not be renewed ({reason.rstrip('.')})."
+        again = _again(provider)
+        error = CredentialError(f"{why} {again}" if final else f"{why} If that lasts: {again[0].lower()}{again[1:]}")
         until = math.inf if final else self._clock() + AFTER_FAILURE
         self._failures[provider] = _Failure(entry.refresh, until, error)
         if not self._usable(provider, entry, final=final):

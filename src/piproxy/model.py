@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import Final, TypeVar
 
 from piproxy.jsontext import Json
+
+T = TypeVar("T")
+
+MAX_REMEMBERED: Final = 2048
+"""Models whose derived facts are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +68,19 @@ class Model:
     @property
     def takes_images(self) -> bool:
         return "image" in self.input
+
+
+def per_model(derive: Callable[[Model], T]) -> Callable[[Model], T]:
+    """``derive``, done once for each model: a model never changes, and every request asks the same of it."""
+    known: dict[int, tuple[Model, T]] = {}
+
+    @wraps(derive)
+    def remembered(model: Model) -> T:
+        found = known.get(id(model))  # models hold mappings, and so have no hash
+        if found is None or found[0] is not model:
+            if len(known) >= MAX_REMEMBERED:
+                known.clear()
+            found = known[id(model)] = model, derive(model)
+        return found[1]
+
+    return remembered

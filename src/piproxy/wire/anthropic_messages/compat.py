@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from piproxy.model import Model
+from piproxy.model import Model, per_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class Compat:
     kind: Literal["copilot", "other"]
 
 
+@per_model
 def compat_of(model: Model) -> Compat:
     """The flags of ``model``; unknown keys and values of a wrong type count as absent."""
 

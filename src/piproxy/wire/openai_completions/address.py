@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,6 +18,7 @@ _PLACEHOLDER: Final = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 _AZURE: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".ai.azure.com")
 
 
+@lru_cache(maxsize=256)
 def endpoint(base_url: str) -> str:
     """``<base>/chat/completions``; a query of the base URL stays behind the path."""
     parts = urlsplit(base_url)
@@ -50,6 +52,7 @@ def deployment(model: Model, env: Mapping[str, str]) -> str:
     return model.id
 
 
+@lru_cache(maxsize=256)
 def classic_azure(url: str) -> bool:
     """An address of Azure's older API, with the deployment in the path: it takes the key as ``api-key`` only."""
     parts = urlsplit(url)

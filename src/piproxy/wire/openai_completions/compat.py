@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from piproxy.jsontext import Json
-from piproxy.model import Model
+from piproxy.model import Model, per_model
 
 Host: TypeAlias = Literal["openai", "openrouter", "known", "custom"]
 """Who is behind the address. ``openai``: OpenAI itself or Azure; ``known``: a provider that pi ships, with a dialect of
@@ -144,6 +144,7 @@ _FLAGS: Final[Mapping[str, Json]] = {
 }
 
 
+@per_model
 def compat_of(model: Model) -> Compat:
     """All flags of a model. A flag that is ``null`` in the entry, or of a wrong type, counts as not given."""
     detected = _detected(model)

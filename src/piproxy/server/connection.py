@@ -31,6 +31,8 @@ from quart_trio.asgi import TrioASGIHTTPConnection
 from piproxy.exchange import Ending, Record
 
 NURSERY: Final = "piproxy.nursery"
+LEAVE: Final = "piproxy.leave"
+"""What to call when the client has gone: at once, where the message of it would have to wait for its task's turn."""
 RECORD: Final = "piproxy.record"
 NEW_RECORD: Final = "piproxy.new_record"
 FINISHED: Final = "piproxy.finished"
@@ -60,6 +62,7 @@ class Connection(TrioASGIHTTPConnection):
         try:
             async with trio.open_nursery() as nursery:
                 scope[NURSERY] = nursery
+                scope[LEAVE] = partial(self._leave, nursery.cancel_scope)
                 nursery.start_soon(self.handle_messages, nursery, request, partial(self._receive, receive))
                 await self.handle_request(nursery, request, partial(self._send, send))
         except BaseException:
@@ -76,6 +79,11 @@ class Connection(TrioASGIHTTPConnection):
         response = await self.app.handle_request(request)
         await self._send_response(send, response)
         nursery.cancel_scope.cancel()
+
+    def _leave(self, scope: trio.CancelScope) -> None:
+        if not self._ended:
+            self._left = True
+            scope.cancel()
 
     async def _receive(self, receive: ASGIReceiveCallable) -> ASGIReceiveEvent:
         """The next message; a disconnect only while it is news, and no more of a body than is allowed."""

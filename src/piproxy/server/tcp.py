@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import h11
 import trio
@@ -34,6 +34,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, Scope
 from hypercorn.utils import parse_socket_addr
 
+from piproxy.server.connection import LEAVE
 from piproxy.server.http2 import Http2
 
 MAX_PIPELINED: Final = 256 * 1024
@@ -185,7 +186,7 @@ class ClientConnection(TCPServer):
 
 
 class _Tasks(TaskGroup):
-    """Hypercorn's, but for a body that nobody reads any more.
+    """Hypercorn's, but for clients that leave, and for bodies that nobody reads any more.
 
     What a client sends goes to the app through a bounded channel. An app that has answered early (413, 401) is gone,
     and the next piece would wait for it for ever, and with it the whole connection.
@@ -207,6 +208,8 @@ class _Tasks(TaskGroup):
                 )
 
         async def put(event: ASGIReceiveEvent) -> None:
+            if event["type"] == "http.disconnect" and (leave := cast(dict[str, Any], scope).get(LEAVE)):
+                leave()
             with suppress(trio.BrokenResourceError):
                 await to_app.send(event)
 

@@ -10,11 +10,13 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -53,10 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     apis: list[str] = options.api or table["apis"]
     known = {Play(row["name"], row["mode"]): str(row["reason"]) for row in table.get("known", ())}
     python = _environment(options.venv, tool / "requirements.txt")
-    bad = 0
-    for cut in CUTS:
-        outcome = _play(python, tool, options, apis, cut)
-        bad += _report(outcome, known, apis, cut)
+    with ThreadPoolExecutor() as threads:
+        outcomes = threads.map(lambda cut: _play(python, tool, options, apis, cut), CUTS)
+        bad = sum(_report(outcome, known, apis, cut) for outcome, cut in zip(outcomes, CUTS, strict=True))
     return 1 if bad else 0
 
 
@@ -76,7 +77,9 @@ def _environment(venv: Path, requirements: Path) -> Path:
     stamp = venv / "requirements.sha256"
     if not stamp.exists() or stamp.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
+        uv = shutil.which("uv")
+        install: list[str | Path] = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+        subprocess.run([*install, "-q", "-r", requirements], check=True)
         stamp.write_text(wanted)
     return python
 

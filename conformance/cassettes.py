@@ -78,7 +78,9 @@ def _environment(venv: Path, requirements: Path) -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
         uv = shutil.which("uv")
-        install: list[str | Path] = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+        install: list[str | Path] = (
+            [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+        )
         subprocess.run([*install, "-q", "-r", requirements], check=True)
         stamp.write_text(wanted)
     return python

@@ -35,10 +35,8 @@ def test_every_client_is_told_where_and_what(demo: Home, client: str) -> None:
     assert "http://127.0.0.1:5005/v1" in done.stdout
     assert client == "open-webui" or "echo" in done.stdout
     assert "hunter2" not in done.stdout + done.stderr
-    assert (
-        "hunter2"
-        in demo.piproxy("connect", client, "--reveal").stdout + demo.piproxy("connect", client, "--reveal").stderr
-    )
+    revealed = demo.piproxy("connect", client, "--reveal")
+    assert "hunter2" in revealed.stdout + revealed.stderr
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -26,7 +26,7 @@ FLAGS: dict[str, Flag] = {
     "demo": True,
     "catalog": "snapshot",
     "first_byte_timeout_sec": 1,
-    "idle_timeout_sec": 0.2,
+    "idle_timeout_sec": 0.5,
 }
 
 

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from fakes.command import Home
 
+from piproxy.cli import logins
+from piproxy.pi.login import Kind, Login
+
 
 def examine(home: Home, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
     done = home.piproxy("doctor", "--json", *arguments)
@@ -149,6 +152,82 @@ def test_an_api_that_nobody_speaks_is_told(home: Home) -> None:
     finding = about(examine(home)[1], "corp: ")
     assert finding["what"] == "corp: 2 models with the api 'openai-completion', which piproxy does not speak"
     assert "openai-completions" in finding["next_step"]
+
+
+def test_addresses_that_lead_nowhere_are_told(home: Home) -> None:
+    """Without a scheme, or with one that is no HTTP; a password in one is not shown."""
+    models = {"api": "openai-completions", "apiKey": "k", "models": [{"id": "m"}]}
+    addresses = {
+        "bare": "localhost:11434/v1",
+        "ftp": "ftp://h/v1",
+        "secret": "u:s3cret@h/v1",
+        "fine": "http://[::1]:1/v1",
+    }
+    providers = {name: {**models, "baseUrl": address} for name, address in addresses.items()}
+    home.write("models.json", {"providers": providers})
+    _, findings = examine(home)
+    told = [finding["what"] for finding in findings if "baseUrl" in finding["what"]]
+    assert told == [
+        "bare: the baseUrl 'localhost:11434/v1' is no http(s) address",
+        "ftp: the baseUrl 'ftp://h/v1' is no http(s) address",
+        "secret: the baseUrl is no http(s) address",
+    ]
+
+
+def test_what_the_machine_lacks_is_told(home: Home) -> None:
+    """Files that cloud logins are made from; libraries: see below."""
+    home.environ |= {
+        "ANTHROPIC_FEDERATION_RULE_ID": "rule",
+        "ANTHROPIC_ORGANIZATION_ID": "org",
+        "ANTHROPIC_IDENTITY_TOKEN_FILE": str(home.path / "gone"),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(home.write("adc.json", "{")),
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "GOOGLE_CLOUD_LOCATION": "l",
+    }
+    _, findings = examine(home)
+    assert "cannot be read" in about(findings, "anthropic: ")["what"]
+    assert "is no file of Google's credentials" in about(findings, "google-vertex: ")["what"]
+    assert about(findings, "google-vertex: ")["level"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("kind", "account", "package", "extra"),
+    [
+        ("aws_profile", None, "botocore", "piproxy[aws]"),
+        ("aws_chain", None, "botocore", "piproxy[aws]"),
+        ("aws_keys", None, None, None),
+        ("adc", "service_account", "cryptography", "piproxy[vertex]"),
+        ("adc", "external_account", "google.auth", "piproxy[vertex]"),
+        ("adc", "authorized_user", None, None),
+    ],
+)
+def test_libraries_that_are_missing_are_told(
+    *,
+    kind: Kind,
+    account: str | None,
+    package: str | None,
+    extra: str | None,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only what the login at hand needs, and how to install it."""
+    file = str(home.write("adc.json", {"type": account})) if account else None
+    login = Login(provider="p", kind=kind, file=file)
+    assert logins.lacking(login) is None
+    monkeypatch.setattr(logins, "installed", lambda _name: False)
+    found = logins.lacking(login)
+    if package is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (package in found[0], str(extra) in found[1]) == (True, True)
+
+
+def test_installed() -> None:
+    """Also of a package whose parent is not there."""
+    assert logins.installed("json")
+    assert not logins.installed("no_such_package")
+    assert not logins.installed("no_such_package.part")
 
 
 def test_broken_files_are_named(home: Home) -> None:

@@ -308,3 +308,10 @@ def test_processes_exclude_each_other(target: Path) -> None:
     target.write_text("0")
     assert run_together([(count_up, (target, 25))] * 4) == [0] * 4
     assert target.read_text() == "100"
+
+
+def test_links_that_lead_in_a_circle_have_a_lock_all_the_same(tmp_path: Path) -> None:
+    """Nobody can read that file; whoever asks about its lock gets no traceback."""
+    path = tmp_path / "auth.json"
+    path.symlink_to(path.name)
+    assert tmp_path / "auth.json.lock" in lock_paths(path)

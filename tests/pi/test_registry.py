@@ -157,7 +157,7 @@ def test_files_are_read_again_when_they_change(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["auth.json", "models.json"])
 def test_half_written_file_leaves_the_last_good_state(name: str, tmp_path: Path) -> None:
-    """The truncated text is told as a problem, takes nothing away, and is forgotten when the file is whole again."""
+    """The truncated text takes nothing away; it is told if it stays so, and forgotten when the file is whole again."""
     directory = PiDirectory(tmp_path).auth({"groq": {"type": "api_key", "key": "k"}}).models(custom(apiKey="k"))
     registry = directory.registry()
     path = tmp_path / name
@@ -166,6 +166,10 @@ def test_half_written_file_leaves_the_last_good_state(name: str, tmp_path: Path)
     start = time.monotonic()
     assert providers(registry.view()) == ["groq", "corp"]
     assert time.monotonic() - start < 0.2
+    assert registry.view().problems == ()
+    then = time.time() - 2
+    os.utime(path, (then, then))
+    assert providers(registry.view()) == ["groq", "corp"]
     assert [problem.path for problem in registry.view().problems] == [path]
     touched(path, whole)
     assert providers(registry.view()) == ["groq", "corp"]

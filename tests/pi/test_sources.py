@@ -34,3 +34,19 @@ def test_a_file_that_stays_empty_is_empty(path: Path) -> None:
     then = time.time() - 2
     os.utime(path, (then, then))
     assert watched.current().entries == {}
+
+
+def test_a_file_that_is_half_written_is_read_again_and_not_told(path: Path) -> None:
+    """Whoever asks next reads it again, whatever the time stamp tells; only what stays broken is a problem."""
+    watched = Watched(path, read_auth)
+    before = watched.current()
+    path.write_text('{"xai": {"type"')
+    assert (watched.current(), watched.problems) == (before, ())
+    path.write_text('{"xai": {"type":')
+    then = time.time() - 2
+    os.utime(path, (then, then))
+    assert watched.current() is before
+    assert [problem.line for problem in watched.problems] == [1]
+    path.write_text('{"xai": {}}')
+    assert list(watched.current().entries) == ["xai"]
+    assert watched.problems == ()

@@ -74,8 +74,8 @@ def lock_paths(target: Path) -> tuple[Path, ...]:
     The parent is resolved in both, so that a directory reached by two names is taken once.
     """
     given = Path(os.path.abspath(target))  # noqa: PTH100 - the given name is wanted, links and all
-    literal = given.parent.resolve() / f"{given.name}.lock"
-    real = given.resolve()
+    literal = Path(os.path.realpath(given.parent)) / f"{given.name}.lock"
+    real = Path(os.path.realpath(given))  # unlike Path.resolve, it bears links that lead in a circle
     return tuple(dict.fromkeys((literal, real.with_name(f"{real.name}.lock"))))
 
 

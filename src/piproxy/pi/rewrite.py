@@ -35,7 +35,7 @@ def create(path: Path, content: bytes) -> None:
     """Make the file, mode 0600, and its directory, mode 0700, unless it is there already."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        _write_new(path.resolve(), content)
+        _write_new(Path(os.path.realpath(path)), content)
 
 
 def _replaceable(real: Path, old: os.stat_result) -> bool:

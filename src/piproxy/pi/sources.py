@@ -51,7 +51,7 @@ class _Reading(Protocol):
 R = TypeVar("R", bound=_Reading)
 
 _SETTLED: Final = 1_000_000_000
-"""Nanoseconds after which an empty file is meant to be empty."""
+"""Nanoseconds after which a file is meant to be as it is."""
 
 
 class _Reader(Protocol[R]):  # type: ignore[misc]
@@ -61,8 +61,9 @@ class _Reader(Protocol[R]):  # type: ignore[misc]
 class Watched(Generic[R]):
     """A file, and what it held when it last made sense.
 
-    Asking costs one ``stat``. A file that is broken now (pi may be halfway through writing it) leaves the last good
-    reading in use and is reported in :attr:`problems`; only the very first reading waits for a half-written file.
+    Asking costs one ``stat``. A file that is broken now leaves the last good reading in use. It is reported in
+    :attr:`problems` if it stays so: within a second of a write, pi or an editor may be halfway, and whoever asks next
+    reads it again. Only the very first reading waits for a half-written file.
     """
 
     def __init__(self, path: Path, read: _Reader[R]) -> None:
@@ -74,9 +75,11 @@ class Watched(Generic[R]):
     def current(self) -> R:
         mark = jsonfile.fingerprint(self._path)
         if mark != self._last.fingerprint and not _just_emptied(mark):
-            self._last = self._read(self._path, sleep=lambda _: None)
-            if not self._last.problems:
-                self._good = self._last
+            found = self._read(self._path, sleep=lambda _: None)
+            if not found.problems:
+                self._good = found
+            if not found.problems or not _young(found.fingerprint):
+                self._last = found
         return self._good
 
     @property
@@ -87,7 +90,12 @@ class Watched(Generic[R]):
 
 def _just_emptied(mark: Fingerprint | None) -> bool:
     """pi empties a file before it writes it: whoever looks in that instant must not take it for a logout."""
-    return mark is not None and mark.size == 0 and abs(time.time_ns() - mark.mtime_ns) < _SETTLED
+    return mark is not None and mark.size == 0 and _young(mark)
+
+
+def _young(mark: Fingerprint | None) -> bool:
+    """Written so lately that more may be to come."""
+    return mark is not None and abs(time.time_ns() - mark.mtime_ns) < _SETTLED
 
 
 class CatalogSource:

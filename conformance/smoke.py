@@ -1,6 +1,7 @@
 """``python -m conformance.smoke``: install the real clients and drive them all again, without writing anything.
 
-Each client first asks the demo provider once, then plays all its scenarios with the scripted one. Fails when a client
+Each client first asks the demo provider once, then uses what ``piproxy connect`` writes for it, where there is such a
+thing (``connected.py``), then plays all its scenarios with the scripted provider. Fails when a client
 does not see what it has to see: then record it again (``python -m conformance.record CLIENT``) or mend piproxy.
 """
 
@@ -15,6 +16,7 @@ from functools import partial
 import trio
 
 from conformance.clients import Client, clients
+from conformance.connected import CLIENTS, connected
 from conformance.record import drive, driver, listening, prepare, record, served
 
 DEMO = "demo/echo"
@@ -34,6 +36,8 @@ async def ask_demo(names: Sequence[str]) -> int:
             answered = bool(outcome.seen) and not outcome.seen.get("failed")
             failed += not answered
             print(f"{'ok   ' if answered else 'WRONG'} {name}, {scenario} of {DEMO}", flush=True)
+            if not answered:
+                print(f"        {outcome.seen}", flush=True)
     return failed
 
 
@@ -56,9 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (OSError, subprocess.CalledProcessError) as error:
             failed.append(f"{name} cannot be installed: {error}")
     demo = trio.run(ask_demo, names)
+    told = trio.run(connected, [name for name in names if name in CLIENTS])
     played = trio.run(partial(record, names, "", upstream=0, anyway=False, keep=False))
-    print(*failed, f"{demo} demo questions and {played} cases went wrong", sep="\n")
-    return 1 if failed or demo or played else 0
+    print(*failed, f"{demo} demo questions, {told} settings and {played} cases went wrong", sep="\n")
+    return 1 if failed or demo or told or played else 0
 
 
 if __name__ == "__main__":

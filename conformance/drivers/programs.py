@@ -20,6 +20,8 @@ NOTE = "The weather in Zürich: 21 °C and sunny.\n"
 ASKED = {"agent": "Read note.txt and tell me the weather.", "image": "What is in this image?"}
 BEGAN = HOME / "began"
 """Made by the recorder when the answer that will be broken off has begun."""
+LONGEST = 240
+"""Seconds for one program: some take long to start on a busy machine."""
 
 Command = tuple[list[str], dict[str, str]]
 
@@ -154,7 +156,7 @@ def play(task: Task) -> dict[str, Any]:
     environ = {**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "CI": "1", **extra}
     process = subprocess.Popen(command, env=environ, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1)
     if task.scenario == "abort":
-        until = time.monotonic() + 80
+        until = time.monotonic() + LONGEST
         while not BEGAN.exists() and time.monotonic() < until:
             time.sleep(0.05)
         time.sleep(0.3)
@@ -164,7 +166,7 @@ def play(task: Task) -> dict[str, Any]:
         process.communicate()
         return {"left": True}
     try:
-        out, err = (data.decode(errors="replace") for data in process.communicate(timeout=80))
+        out, err = (data.decode(errors="replace") for data in process.communicate(timeout=LONGEST))
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = (data.decode(errors="replace") for data in process.communicate())

@@ -27,7 +27,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 nox.options.stop_on_first_error = False
-nox.options.sessions = ["lint", "typing", "tests", "conformance", "sdks", "real_pi", "wheel", "floors"]
+nox.options.sessions = ["lint", "typing", "tests", "conformance", "sdks", "real_pi", "pi_newest", "wheel", "floors"]
 
 
 def _reveal_pyenv() -> None:
@@ -130,6 +130,18 @@ def pi(session: nox.Session) -> None:
     """The /proxy commands in pi's published packages, and the panels in a terminal where there is tmux."""
     session.install(".", *_group("test"))
     session.run("python", "-m", "pytest", "conformance/pi_session", *session.posargs)
+
+
+@nox.session
+def pi_newest(session: nox.Session) -> None:
+    """The same in the newest pi only, as a part of the plain run; nothing to do without npm."""
+    why_not = session.run("python", "-m", "conformance.pi_session.pis", silent=True)
+    if isinstance(why_not, str) and why_not.strip():
+        session.skip(why_not.strip())
+    session.install(".", *(package for package in _group("test") if package.startswith("pytest")))
+    session.env["PIPROXY_PI_SESSION_DIR"] = str(Path(session.virtualenv.location).parent / "pi-npm")
+    session.env["PIPROXY_PI_VERSION"] = "newest"
+    session.run("python", "-m", "pytest", *PARALLEL, "conformance/pi_session", *session.posargs)
 
 
 @nox.session

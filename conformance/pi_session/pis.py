@@ -1,9 +1,14 @@
-"""The versions of pi, and one session of one of them."""
+"""The versions of pi, and one session of one of them.
+
+``python -m conformance.pi_session.pis`` prints why they cannot be had here, if they cannot.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +44,28 @@ PIS: Final = (
 )
 
 
+def system_node() -> str | None:
+    """This machine's Node, if every pi runs on it."""
+    found = shutil.which("node")
+    if found is None:
+        return None
+    said = subprocess.run([found, "--version"], check=True, capture_output=True, text=True).stdout
+    major, minor, *_ = said.strip().removeprefix("v").split(".")
+    return found if (int(major), int(minor)) >= OLDEST_NODE else None
+
+
+def obstacle() -> str:
+    """Why pi cannot be had here; nothing when it can."""
+    if shutil.which("npm") is None:
+        return "npm is not there"
+    if system_node() is None and (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        return "pi needs Node 22.19, and npm has one for Linux on x86-64 only"
+    asked = ["npm", "view", f"{PIS[-1].package}@{PIS[-1].version}", "version", "--loglevel=error"]
+    if PIS[-1].version not in subprocess.run(asked, capture_output=True, check=False, text=True).stdout:
+        return "npm's registry has no pi, or cannot be reached"
+    return ""
+
+
 @dataclass
 class Session:
     """A home with the extension in it, and the pi to start there."""
@@ -68,6 +95,20 @@ class Session:
             check=False,
         )
         return done.stdout or done.stderr
+
+    def run(self, *arguments: str) -> str:
+        """What a command of pi prints."""
+        done = subprocess.run(
+            [*self.pi, *arguments],
+            env=self.environ,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        return done.stdout
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.piproxy("status", "--json"))
@@ -209,3 +250,7 @@ def alive(pid: int) -> bool:
         except OSError:
             return False
         return not Path("/proc/self").exists()
+
+
+if __name__ == "__main__":
+    print(obstacle())

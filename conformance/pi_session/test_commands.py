@@ -7,10 +7,13 @@ import os
 import re
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
 from conformance.pi_session.pis import Session, alive, wait_for
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 def test_the_command_is_there(session: Session) -> None:
@@ -146,6 +149,21 @@ def test_a_proxy_that_ends_by_itself_is_said(session: Session) -> None:
         os.kill(session.status()["pid"], signal.SIGKILL)
         assert "ended by itself" in pi.notified("error")
         assert "listens on" in pi.prompt("/proxy start", kind="info")
+
+
+def test_a_checkout_installs(session: Session) -> None:
+    """``pi install`` of a checkout gives the same commands, and ``pi remove`` takes them away again."""
+    session.piproxy("pi", "uninstall")
+    with session.rpc() as pi:
+        assert "proxy" not in pi.commands()
+    assert "Installed" in session.run("install", str(CHECKOUT))
+    with session.rpc() as pi:
+        where = pi.commands()["proxy"]["sourceInfo"]["path"]
+        assert Path(where) == CHECKOUT / "src" / "piproxy" / "pi_extension" / "proxy.ts"
+        assert "nobody listens" in pi.prompt("/proxy status", kind="info")
+    session.run("remove", str(CHECKOUT))
+    with session.rpc() as pi:
+        assert "proxy" not in pi.commands()
 
 
 def test_show_masks_the_token(session: Session) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import pytest
 
 from conformance.pi_session.pis import Session, wait_for
 from conformance.pi_session.screen import Screen
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="the panel needs a terminal, and there is no tmux")
 
 
 @pytest.fixture

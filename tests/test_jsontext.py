@@ -37,6 +37,8 @@ def test_what_is_no_json(text: str) -> None:
     ("value", "text"),
     [
         (Verbatim("QQ=="), '"QQ=="'),
+        ([Verbatim("data:,QQ==", 6)], '["QQ=="]'),
+        (["\ud83d", Verbatim("data:,QQ==", 6)], '["\\ud83d","QQ=="]'),
         (
             {"a": ["\u00e9\n", Verbatim("QQ=="), {"b": Verbatim("")}], "c": 1},
             '{"a":["\u00e9\\n","QQ==",{"b":""}],"c":1}',
@@ -62,7 +64,7 @@ def test_a_large_verbatim_text_is_copied_once() -> None:
     finally:
         tracemalloc.stop()
     assert written == b'{"image":"' + large.text.encode() + b'"}'
-    assert most < 1.6 * len(large.text)
+    assert most < 1.3 * len(large.text)
 
 
 def test_what_is_no_json_cannot_be_written() -> None:

@@ -10,29 +10,25 @@ from typing import Any, Final, TypeAlias
 Json: TypeAlias = Any
 """A parsed JSON value: ``dict``, ``list``, ``str``, ``int`` (of any size), ``float``, ``bool`` or ``None``."""
 
-PIECE: Final = 1024 * 1024
+PIECE: Final = 256 * 1024
 """Characters of a verbatim text that are turned into bytes at once."""
 
 
 class Verbatim:
-    """A text without anything to escape, such as base64: a value that :func:`dump` writes without looking at it.
+    """A text from ``start`` on that is ASCII without anything to escape, such as base64.
 
-    Of many megabytes it makes one copy that way, instead of four and a look at each character.
+    As a value in JSON, :func:`dump` writes it without looking at it: of many megabytes that is one copy instead of four
+    and a look at each character.
     """
 
-    __slots__ = ("text",)
+    __slots__ = ("start", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, start: int = 0) -> None:
         self.text = text
+        self.start = start
 
-    def __repr__(self) -> str:
-        return f"Verbatim({self.text!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return self.text == (other.text if isinstance(other, Verbatim) else other)
-
-    def __hash__(self) -> int:
-        return hash(self.text)
+    def __str__(self) -> str:
+        return self.text[self.start :]
 
 
 class _HasVerbatim(Exception):
@@ -40,14 +36,18 @@ class _HasVerbatim(Exception):
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, Verbatim):
-        raise TypeError(f"{type(value).__name__} is no JSON")
-    return value.text
+    return str(_verbatim(value))
 
 
 def _refuse(value: object) -> Json:
-    _text(value)
+    _verbatim(value)
     raise _HasVerbatim
+
+
+def _verbatim(value: object) -> Verbatim:
+    if isinstance(value, Verbatim):
+        return value
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_refuse).encode
@@ -87,26 +87,28 @@ def dump(value: Json) -> bytes:
 
 def _spliced(value: Json) -> bytes:
     """With a mark in the place of each verbatim text, for which the text is then put in."""
-    texts: list[str] = []
+    found: list[Verbatim] = []
 
-    def mark(verbatim: Verbatim) -> str:
-        texts.append(_text(verbatim))
+    def mark(value: object) -> str:
+        found.append(_verbatim(value))
         return _MARK
 
     encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=mark)
-    pieces = encoder.encode(value).split(_MARKED)
-    if len(pieces) != len(texts) + 1:  # somebody says the mark: not a word of his is touched
+    texts = encoder.encode(value).split(_MARKED)
+    if len(texts) != len(found) + 1:  # somebody says the mark: not a word of his is touched
         return _encode_ascii(value).encode()
-    body = io.BytesIO()
     try:
-        body.write(pieces[0].encode())
-        for text, piece in zip(texts, pieces[1:], strict=True):
-            body.write(b'"')
-            for at in range(0, len(text), PIECE):
-                body.write(text[at : at + PIECE].encode())
-            body.write(b'"' + piece.encode())
+        pieces = [text.encode() for text in texts]
     except UnicodeEncodeError:
         return _encode_ascii(value).encode()
+    size = sum(map(len, pieces)) + sum(len(verbatim.text) - verbatim.start + 2 for verbatim in found)
+    body = io.BytesIO(bytes(size))  # room for all of it: growing would copy
+    body.write(pieces[0])
+    for verbatim, piece in zip(found, pieces[1:], strict=True):
+        body.write(b'"')
+        for at in range(verbatim.start, len(verbatim.text), PIECE):
+            body.write(verbatim.text[at : at + PIECE].encode("ascii"))
+        body.write(b'"' + piece)
     return body.getvalue()
 
 

@@ -37,6 +37,8 @@ from hypercorn.utils import parse_socket_addr
 from piproxy.server.connection import LEAVE
 from piproxy.server.http2 import Http2
 
+LARGE_RECV: Final = 256 * 1024
+"""Bytes that are read at once where there are many: each piece costs its way through HTTP and the tasks."""
 MAX_PIPELINED: Final = 256 * 1024
 """Bytes that a client may send ahead while its request runs."""
 LINGER: Final = 30.0
@@ -171,9 +173,10 @@ class ClientConnection(TCPServer):
         await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
-        unread = 0
+        unread, size = 0, MAX_RECV
         try:
-            while data := await self.stream.receive_some(MAX_RECV):
+            while data := await self.stream.receive_some(size):
+                size = LARGE_RECV if len(data) == size else MAX_RECV
                 if not self._lingering:
                     await self.protocol.handle(RawData(bytes(data)))
                 elif (unread := unread + len(data)) > MAX_UNREAD:

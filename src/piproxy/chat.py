@@ -50,7 +50,7 @@ class Image:
     @property
     def data_value(self) -> Json:
         """:attr:`data` for the body of a request."""
-        return Verbatim(self.data)
+        return Verbatim(self.url, self.url.index(",") + 1)
 
 
 @dataclass(frozen=True, slots=True)

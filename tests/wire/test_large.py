@@ -56,7 +56,7 @@ MESSAGES: Final[dict[str, list[Json]]] = {
         ("a file", 2.1, 4.1),
         ("a prompt", 2.2, 3.2),
         ("a result", 2.2, 3.2),
-        ("many turns", 4, 7),
+        ("many turns", 4, 9),
     ],
 )
 def test_large_requests_are_not_held_often(api: str, what: str, reading: float, building: float) -> None:

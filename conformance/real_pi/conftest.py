@@ -36,3 +36,9 @@ def storage_of(directory: Path) -> Callable[[str], Path]:
 def oauth_of(directory: Path) -> Callable[[str], Path]:
     """pi's own loader of logins, by version."""
     return lambda version: packages.module(directory, packages.LIBRARY, version) / "dist/auth/oauth/load.js"
+
+
+@pytest.fixture(scope="session")
+def resolver(directory: Path) -> Path:
+    """pi's own resolver of model patterns, of the newest version."""
+    return packages.module(directory, packages.PACKAGE, packages.UNPACKED) / "dist/core/model-resolver.js"

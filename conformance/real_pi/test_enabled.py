@@ -18,7 +18,7 @@ LEVELS = ("off", "minimal", "low", "medium", "high", "xhigh", "max", "none", "fr
 
 
 def test_every_pattern_names_the_same_models(node: str, resolver: Path) -> None:
-    """Exact and bare ids in any case, parts of names, globs with stars, classes and braces, levels; over every fifth model."""
+    """Exact and bare ids in any case, parts of names, globs with classes and braces, levels; over every fifth model."""
     models = [model for models in snapshot().models.values() for model in models][::5]
     patterns = list(_patterns(models, Random(SEED)))
     given = {

@@ -1,6 +1,6 @@
 """The settings panel, in the real pi and as ``piproxy config edit``, in a terminal.
 
-With ``PIPROXY_PANEL_CAPTURE`` set to a directory, what was seen is written there as text.
+What was seen is what ``docs/panel.md`` shows; with ``PIPROXY_PANEL_CAPTURE`` set to a directory it is written there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from conformance.pi_session.pis import Session, wait_for
 from conformance.pi_session.screen import Screen
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="the panel needs a terminal, and there is no tmux")
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "panel.md"
 
 
 @pytest.fixture
@@ -43,18 +46,26 @@ def opened(screen: Screen) -> bool:
     return "Changes are saved at once." in text
 
 
-def capture(name: str, text: str) -> None:
+def documented(name: str, text: str) -> None:
+    """The documents show this screen, but for the port."""
+    # Of pi's screen only the panel, not what it stands on.
+    boxes = re.findall("[╭│╰].*[╮│╯]", text)
+    lines = boxes or [line.rstrip() for line in text.splitlines()]
+    screen = "\n".join(lines).strip("\n") + "\n"
     folder = os.environ.get("PIPROXY_PANEL_CAPTURE")
     if folder:
-        # Of pi's screen only the panel, not what it stands on.
-        boxes = re.findall("[╭│╰].*[╮│╯]", text)
-        lines = boxes or [line.rstrip() for line in text.splitlines()]
-        Path(folder, f"{name}.txt").write_text("\n".join(lines).strip("\n") + "\n", encoding="utf-8")
+        Path(folder, f"{name}.txt").write_text(screen, encoding="utf-8")
+    shown = re.findall("```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert _without_port(screen) in map(_without_port, shown)
+
+
+def _without_port(screen: str) -> str:
+    return re.sub(r"( Port +)\d+ *", r"\1", screen)
 
 
 def test_panel(session: Session, screen: Screen) -> None:
     """Numbers are typed and judged, choices and switches change at once, members are searched and picked."""
-    capture("panel", screen.wait_for("Port"))
+    documented("panel", screen.wait_for("Port"))
 
     screen.type("port")
     screen.wait_for("Port to listen on")
@@ -83,7 +94,7 @@ def test_panel(session: Session, screen: Screen) -> None:
     screen.wait_for("[ ] ")
     screen.type("gpt-5")
     screen.press("Enter")
-    capture("models", screen.wait_for("[x] "))
+    documented("models", screen.wait_for("[x] "))
     wait_for("the model to be saved", lambda: "customModels" in session.config())
     assert all("gpt-5" in model for model in session.config()["customModels"])
     screen.press("Escape")
@@ -139,7 +150,7 @@ def test_the_same_panel_without_pi(session: Session, tmp_path: Path) -> None:
     made = Screen(tmp_path / "tmux", command, session.environ, session.home)
     try:
         text = made.wait_for("Changes are saved at once.")
-        capture("edit", text)
+        documented("edit", text)
         assert "→ Host" in text
         made.type("custom")
         made.wait_for("→ Custom models")

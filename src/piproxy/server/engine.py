@@ -30,6 +30,8 @@ from piproxy.settings import Settings
 from piproxy.upstream.keyring import Keyring
 
 _NO_CHOICE: Final = Enabled()
+_SAME_LOOK: Final = 0.01
+"""Seconds; a look at pi's files costs a ``stat`` for each."""
 DEMO: Final = "demo"
 """The api of the demo provider, which needs no key."""
 
@@ -64,6 +66,7 @@ class Engine:
         self._exposed: tuple[tuple[View, Settings, Enabled], Exposure] | None = None
         self._exposing = trio.Lock()
         self._told: frozenset[str] = frozenset()
+        self._looked = -inf, registry.view()
         self.apply(live.settings)
 
     def apply(self, settings: Settings) -> None:
@@ -84,6 +87,7 @@ class Engine:
         self._live.reload()
         self.apply(self._live.settings)
         self._registry.reload()
+        self._looked = -inf, self._registry.view()
         self.log.event("settings and models were read again")
 
     async def exposure(self) -> Exposure:
@@ -109,7 +113,17 @@ class Engine:
 
     def _state(self) -> tuple[View, Settings, Enabled]:
         settings = self._live.exposing()
-        return self._registry.view(), settings, self._pi_enabled(settings)
+        return self._look(), settings, self._pi_enabled(settings)
+
+    def _look(self) -> View:
+        """pi's files as they are now."""
+        self._looked = trio.current_time(), self._registry.view()
+        return self._looked[1]
+
+    def _view(self) -> View:
+        """pi's files as they are now, or as the same request found them just before."""
+        at, view = self._looked
+        return view if trio.current_time() - at < _SAME_LOOK else self._look()
 
     def _pi_enabled(self, settings: Settings) -> Enabled:
         """pi's own choice of models: the only reason to read its settings.json, and only in that mode."""
@@ -140,7 +154,7 @@ class Engine:
     async def _credential(self, model: Model, override_key: str | None) -> Credential:
         if model.api == DEMO:
             return Credential()
-        view = self._registry.view()
+        view = self._view()
         if view.needs_thread(model):
             login, headers = await trio.to_thread.run_sync(partial(_configured, view, model, override_key))
         else:
@@ -152,8 +166,11 @@ class Engine:
 
         Without another one the error says where the refused one came from.
         """
-        view = self._registry.view()
-        login = await trio.to_thread.run_sync(view.check, model.provider)
+        view = self._look()
+        if view.needs_thread(model):
+            login = await trio.to_thread.run_sync(view.check, model.provider)
+        else:
+            login = view.check(model.provider)
         view.refused(model.provider)
         self._keyring.refused(model, login, refused, error)
         other = await self._credential(model, None)

@@ -147,6 +147,15 @@ async def test_a_key_is_what_it_is(tmp_path: Path) -> None:
         assert here.log[0]["error"].endswith("The credential came from models.json.")
 
 
+async def test_a_header_that_changes_is_no_other_credential(tmp_path: Path) -> None:
+    """A command may print the time for it; the key is still the one that was refused."""
+    corp = {**OWN, "apiKey": "sk-0123456789", "headers": {"X-At": "!date +%N"}}
+    script = Script("nothing")
+    async with gateway(tmp_path, script, models={"providers": {"corp": corp}}) as here:
+        assert (await ask(here))[0] == 502
+        assert script.came == ["sk-0123456789"]
+
+
 async def test_a_key_of_the_client_is_its_own_business(tmp_path: Path) -> None:
     """A 401, once, without a word about ours."""
     script = Script("nothing")

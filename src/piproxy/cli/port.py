@@ -9,7 +9,9 @@ from http.client import HTTPConnection, HTTPException
 from typing import Final
 
 from piproxy.cli.finding import Finding
+from piproxy.settings import Settings
 
+DEFAULT: Final = Settings().port
 _PATIENCE: Final = 1.0
 """Seconds to wait for whoever listens there."""
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (names of addresses)
@@ -38,7 +40,10 @@ def port_findings(host: str, port: int) -> Iterator[Finding]:
 def _taken(where: str, host: str, port: int, error: OSError) -> Finding:
     neighbour = _neighbour(_ANY.get(host, host), port)
     if neighbour is None:
-        return Finding("error", f"cannot listen on {where}: {error.strerror}", "Choose another port with --port.")
+        also = f" {DEFAULT} is the default of pi-openai-proxy and copilot-api, too." if port == DEFAULT else ""
+        return Finding(
+            "error", f"cannot listen on {where}: {error.strerror}", f"Choose another port with --port.{also}"
+        )
     return Finding("note", f"{where} is taken by {neighbour}", "Use that one, or choose another port with --port.")
 
 

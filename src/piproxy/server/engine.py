@@ -174,7 +174,7 @@ class Engine:
         view.refused(model.provider)
         self._keyring.refused(model, login, refused, error)
         other = await self._credential(model, None)
-        if other != refused:
+        if other.secrets != refused.secrets:  # headers that commands make may differ each time and prove nothing
             self.log.event("a credential was refused, and another is tried", provider=model.provider)
             return other
         whose = f"The credential came from {login.source}."

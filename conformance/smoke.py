@@ -19,11 +19,12 @@ from conformance.clients import Client, clients
 from conformance.connected import CLIENTS, connected
 from conformance.record import drive, driver, listening, prepare, record, served
 
-DEMO = "demo/echo"
+DEMO = "echo"
+"""Its public id: Open WebUI asks only for models that it has found in the list."""
 
 
 async def ask_demo(names: Sequence[str]) -> int:
-    """One question to ``demo/echo`` by each client; the number of those that got no answer."""
+    """One question to the demo provider by each client; the number of those that got no answer."""
     known = clients()
     failed = 0
     listener = await listening(0)
@@ -35,7 +36,7 @@ async def ask_demo(names: Sequence[str]) -> int:
                 outcome = await drive(driven, scenario, DEMO, server=server, listener=listener)
             answered = bool(outcome.seen) and not outcome.seen.get("failed")
             failed += not answered
-            print(f"{'ok   ' if answered else 'WRONG'} {name}, {scenario} of {DEMO}", flush=True)
+            print(f"{'ok   ' if answered else 'WRONG'} {name}, {scenario} of demo/echo", flush=True)
             if not answered:
                 print(f"        {outcome.seen}", flush=True)
     return failed

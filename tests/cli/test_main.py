@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from fakes.command import Home
 
 from piproxy import __version__
-from piproxy.cli.main import COMMANDS
+from piproxy.cli.main import cli
 
-EVERY = [
-    *COMMANDS,
-    *(f"config {name}" for name in ("show", "path", "get", "set", "unset", "reset", "schema", "entries", "edit")),
-    *(f"service {name}" for name in ("install", "uninstall")),
-    *(f"pi {name}" for name in ("install", "uninstall", "path")),
-]
+
+def every(group: click.Group, *words: str) -> Iterator[str]:
+    """All commands, as they are typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield " ".join((*words, name))
+        if isinstance(command, click.Group):
+            yield from every(command, *words, name)
+
+
+EVERY = tuple(every(cli))
 
 
 def test_version(home: Home) -> None:

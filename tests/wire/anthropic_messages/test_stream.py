@@ -132,7 +132,9 @@ def test_a_whole_answer() -> None:
 )
 def test_blocks(events: list[dict[str, Any]], found: list[Event]) -> None:
     """What the start of a block holds is kept; arguments are byte for byte; ids are made up or told apart."""
-    assert read(*events, *stop(), notes=Notes(wire_id="w1")) == [*found, Finish("stop")]
+    calls = any(isinstance(event, ToolCallStart) for event in found)
+    end = stop("tool_use" if calls else "end_turn")
+    assert read(*events, *end, notes=Notes(wire_id="w1")) == [*found, Finish("tool_calls" if calls else "stop")]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,12 @@ def test_names_and_ids_are_the_clients() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [(['{"inp', 'ut": "x = 1\\n"}'], "x = 1\n"), (['{"input": "cut'], '{"input": "cut'), (['{"a": 1}'], '{"a": 1}')],
+    [
+        (['{"inp', 'ut": "x = 1\\n"}'], "x = 1\n"),
+        (['{"input": "cut'], '{"input": "cut'),
+        (['{"a": 1}'], '{"a": 1}'),
+        (["[" * 100_000], "[" * 100_000),
+    ],
 )
 def test_free_text_tools(arguments: list[str], text: str) -> None:
     """The text of a custom tool is taken out of the arguments that carried it; what cannot be is given as it is."""
@@ -234,6 +241,37 @@ def test_free_text_tools(arguments: list[str], text: str) -> None:
         ToolCallDelta(0, text),
         Finish("tool_calls"),
     ]
+
+
+@pytest.mark.parametrize("reason", ["end_turn", "stop_sequence", "pause_turn"])
+def test_an_answer_with_calls_waits_for_their_results(reason: str) -> None:
+    """Gateways that end a turn with calls in it in other words do not make the client pass over them."""
+    found = read(begin(0, type="tool_use", id="t", name="look"), end(0), *stop(reason))
+    assert isinstance(found[-1], Finish)
+    assert found[-1].reason == "tool_calls"
+
+
+def test_words_in_a_block_of_another_kind() -> None:
+    """What gateways say without announcing it is still said, in its order and as what it is."""
+    thought = [
+        begin(0, type="thinking"),
+        delta(0, "thinking_delta", thinking="A"),
+        delta(0, "signature_delta", signature="s"),
+    ]
+    said = [
+        delta(0, "text_delta", text="B"),
+        delta(0, "text_delta", text="C"),
+        delta(0, "thinking_delta", thinking="D"),
+    ]
+    found = read(*thought, *said, end(0), *stop())
+    assert [event for event in found if not isinstance(event, ReasoningOpaque)] == [
+        ReasoningDelta("A"),
+        TextDelta("B"),
+        TextDelta("C"),
+        ReasoningDelta("D"),
+        Finish("stop"),
+    ]
+    assert isinstance(found[1], ReasoningOpaque)
 
 
 def test_the_answer_tool_speaks() -> None:

@@ -169,7 +169,13 @@ def test_nothing_to_keep() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pieces", "text"), [(('{"input": "x', ' = 1"}'), "x = 1"), (('{"input": "cut',), '{"input": "cut'), (("3",), "3")]
+    ("pieces", "text"),
+    [
+        (('{"input": "x', ' = 1"}'), "x = 1"),
+        (('{"input": "cut',), '{"input": "cut'),
+        (("3",), "3"),
+        (("[" * 100_000,), "[" * 100_000),
+    ],
 )
 def test_free_text_tools(pieces: tuple[str, ...], text: str) -> None:
     """The text of a custom tool is taken out of the arguments that carried it; what cannot be is given as it is."""
@@ -177,6 +183,21 @@ def test_free_text_tools(pieces: tuple[str, ...], text: str) -> None:
     deltas = [at(0, "toolcall_delta", delta=piece) for piece in pieces]
     found = content(begun, *deltas, at(0, "toolcall_end", toolCall={}), notes=Notes(custom=frozenset(("run",))))
     assert found == [ToolCallStart(0, "t", "run", custom=True), ToolCallDelta(0, text)]
+
+
+def test_an_answer_with_calls_waits_for_their_results() -> None:
+    """Whatever the last event calls its end."""
+    begun = at(0, "toolcall_start", id="t", toolName="run")
+    assert read(begun, at(0, "toolcall_end", toolCall={}), DONE)[-1] == Finish("tool_calls")
+
+
+@pytest.mark.parametrize("reason", ["error", "aborted"])
+def test_a_failure_that_says_done(reason: str) -> None:
+    """An answer that failed is no answer, whichever event tells it; its words are the provider's."""
+    with pytest.raises(ProviderError, match="No more"):
+        read({"type": "start"}, {"type": "done", "reason": reason, "errorMessage": "No more."})
+    with pytest.raises(ProviderError):
+        read({"type": "start"}, {"type": "done", "reason": reason, "usage": USAGE})
 
 
 def test_a_last_event_without_its_blank_line() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from piproxy.jsontext import Json, dump, parse
+from piproxy.jsontext import Json, dump
 
 
 @dataclass(slots=True)
@@ -46,16 +46,6 @@ class CallBlock:
             return ""
         given = self.input if isinstance(self.input, dict) else {}
         return dump(given).decode() if given or self.number is None else ""
-
-    def free_text(self) -> str:
-        """The input of a free-text tool out of the arguments that carried it."""
-        arguments = "".join(self.pieces)
-        try:
-            value = parse(arguments)
-        except ValueError:
-            return arguments
-        text = value.get("input") if isinstance(value, dict) else None
-        return text if isinstance(text, str) else arguments
 
 
 @dataclass(slots=True)

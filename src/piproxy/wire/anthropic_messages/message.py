@@ -20,6 +20,7 @@ from piproxy.events import (
     ToolCallStart,
     Usage,
 )
+from piproxy.functiontools import free_text
 from piproxy.jsontext import Json
 from piproxy.wire.anthropic_messages import replay
 from piproxy.wire.anthropic_messages.blocks import (
@@ -143,11 +144,11 @@ class Message:
         match delta.get("type"), block:
             case "text_delta", TextBlock():
                 yield from self._said(block, _text(delta.get("text")))
-            case "text_delta", None:
+            case "text_delta", None | ThinkingBlock() | RedactedBlock():  # a block that was never announced
                 yield from self.block_start(index, {"type": "text", "text": delta.get("text")})
             case "thinking_delta", ThinkingBlock():
                 yield from self._thought(block, _text(delta.get("thinking")))
-            case "thinking_delta", None:
+            case "thinking_delta", None | TextBlock() | RedactedBlock():
                 yield from self.block_start(index, {"type": "thinking", "thinking": delta.get("thinking")})
             case "signature_delta", ThinkingBlock():
                 block.signature.append(_text(delta.get("signature")))
@@ -187,7 +188,7 @@ class Message:
         match block:
             case CallBlock():
                 yield from self._argued(block, block.rest())
-                if block.custom and block.number is not None and (text := block.free_text()):
+                if block.custom and block.number is not None and (text := free_text("".join(block.pieces))):
                     yield ToolCallDelta(block.number, text)
             case ThinkingBlock() | RedactedBlock():
                 kept = _kept(block)
@@ -225,6 +226,8 @@ class Message:
         reason = FINISH.get(stop, "stop")
         if reason == "tool_calls" and self._notes.answer_tool is not None and not self._calls:
             reason = "stop"
+        elif reason == "stop" and self._calls:
+            reason = "tool_calls"
         yield Finish(reason, None if stop in _PLAIN and len(self._stop) == 1 else dict(self._stop))
 
     @property

@@ -21,6 +21,7 @@ from piproxy.events import (
     Usage,
 )
 from piproxy.framing.answer import AnswerReader
+from piproxy.functiontools import free_text
 from piproxy.jsontext import Json
 from piproxy.wire.pi_messages import replay
 from piproxy.wire.pi_messages.failure import stream_failure
@@ -197,13 +198,15 @@ class EventParser:
         arguments = given.get("arguments")
         if not block.pieces and isinstance(arguments, dict) and arguments:
             yield from self._more(block, jsontext.dump(arguments).decode())
-        if block.custom and (text := _free_text(block.text)):
+        if block.custom and (text := free_text(block.text)):
             yield ToolCallDelta(block.number, text)
         extra = {name: given[name] for name in ("thoughtSignature", "namespace") if isinstance(given.get(name), str)}
         block.kept = {"type": "toolCall", "id": block.id, **extra}
 
     def _finish(self, event: Mapping[str, Json]) -> Iterator[Event]:
         reason = event.get("reason")
+        if reason in ("error", "aborted"):  # of the event ``error``, but an answer that failed is never a stop
+            raise stream_failure(event)
         if not isinstance(reason, str) or reason == "deferred":
             raise UpstreamBroken("The provider ended without an answer.")
         self._done = True
@@ -216,7 +219,10 @@ class EventParser:
         usage = event.get("usage")
         if isinstance(usage, dict):
             yield _usage(usage)
-        yield Finish(_FINISH.get(reason, "stop"), None if reason in _FINISH else {"reason": reason})
+        said = _FINISH.get(reason, "stop")
+        if said == "stop" and self._ids:
+            said = "tool_calls"
+        yield Finish(said, None if reason in _FINISH else {"reason": reason})
 
 
 def _usage(given: Mapping[str, Json]) -> Usage:
@@ -241,16 +247,6 @@ def _usage(given: Mapping[str, Json]) -> Usage:
 def _signature(event: Mapping[str, Json], name: str) -> dict[str, Json]:
     signature = event.get("contentSignature")
     return {name: signature} if isinstance(signature, str) and signature else {}
-
-
-def _free_text(arguments: str) -> str:
-    """The input of a free-text tool out of the arguments that carried it."""
-    try:
-        value = jsontext.parse(arguments)
-    except (ValueError, RecursionError):
-        return arguments
-    text = value.get("input") if isinstance(value, dict) else None
-    return text if isinstance(text, str) else arguments
 
 
 def _text(value: Json) -> str:

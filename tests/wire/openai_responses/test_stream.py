@@ -218,6 +218,20 @@ def test_arguments_without_a_call_are_broken() -> None:
     assert isinstance(failure(delta("function_call_arguments", "{}"), end()), UpstreamBroken)
 
 
+@pytest.mark.parametrize("id_", [{"id": "fc_1"}, {}], ids=["item id", "no id"])
+def test_a_call_is_the_same_without_its_call_id(id_: Frame) -> None:
+    """Hosts that name the call only where it begins, and the item or nothing later, made one call and not three."""
+    later = {"type": "function_call", "name": "f", "arguments": '{"a":1}', **id_}
+    found = answer(
+        added(0, **call(), **id_),
+        delta("function_call_arguments", '{"a":1}'),
+        done(0, **later),
+        end(output=(later,)),
+    )
+    assert found[1:-1] == [ToolCallStart(0, "call_1", "f"), ToolCallDelta(0, '{"a":1}')]
+    assert found[-1] == Finish("tool_calls")
+
+
 def test_custom_calls_stream_their_input() -> None:
     """A custom tool's text is not JSON, and the client is told so."""
     item = {"type": "custom_tool_call", "call_id": "call_1", "name": "run"}

@@ -37,12 +37,12 @@ class Calls:
     def item(self, key: Hashable, item: Mapping[str, Json], *, done: bool) -> list[Event]:
         """A ``function_call`` or ``custom_tool_call`` item, as it begins or as it is in the end."""
         custom = item.get("type") == "custom_tool_call"
-        id_ = _word(item.get("call_id")) or (_word(item.get("id")) if done else "")
+        id_ = _word(item.get("call_id"))
         call = self._slots.get(key)
         if call is None or (call.id and id_ and call.id != id_):
             call = self._open(key, custom=custom)
         call.custom = custom
-        call.id = call.id or id_
+        call.id = call.id or id_ or (_word(item.get("id")) if done else "")
         call.name = call.name or _word(item.get("name"))
         if done and call.name and not call.id:
             call.id = f"call_{self._wire_id}{len(self._all)}"
@@ -64,10 +64,10 @@ class Calls:
         known = next((call for call in self._all if id_ and call.id == id_), None)
         if known is not None:
             return self._final(known, item.get("input" if known.custom else "arguments"))
-        unnamed = self._slots.get(at)
-        if unnamed is not None and unnamed.index is not None:
-            return self.item(("end", at), item, done=True)
-        return self.item(at, item, done=True)
+        there = self._slots.get(at)
+        if there is None or there.index is None or (not id_ and there.name == item.get("name")):
+            return self.item(at, item, done=True)
+        return self.item(("end", at), item, done=True)
 
     def check(self) -> None:
         """Raises :class:`UpstreamBroken` if there are arguments for a call that was never named."""

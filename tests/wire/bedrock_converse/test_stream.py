@@ -280,3 +280,19 @@ def test_an_answer_without_a_stop_stopped_short(messages: bytes) -> None:
 def test_events_that_come_later_are_passed_over() -> None:
     """AWS may add events."""
     assert read(event("somethingNew", {"a": 1}), delta(0, text="a"), end())[1:] == [TextDelta("a"), Finish("stop")]
+
+
+def test_a_block_that_begins_again() -> None:
+    """A block whose end is missing ends where the next one of its index begins: its input is not lost."""
+    first, second = call(0, "a", "run"), call(0, "b", "look")
+    events = read(
+        first, delta(0, toolUse={"input": '{"input":"x"}'}), second, stop(0), end("tool_use"),
+        notes=Notes(custom=frozenset(("run",))),
+    )  # fmt: skip
+    assert events[1:] == [
+        ToolCallStart(0, "a", "run", custom=True),
+        ToolCallDelta(0, "x"),
+        ToolCallStart(1, "b", "look"),
+        ToolCallDelta(1, "{}"),
+        Finish("tool_calls"),
+    ]

@@ -162,6 +162,7 @@ class _Parser:
             events.append(Started())
 
     def _block_start(self, event: Mapping[str, Json], events: list[Event]) -> None:
+        self._block_stop(_index(event), events)  # nothing of a block without an end is lost
         block = self._blocks[_index(event)] = _Block()
         start = _object(event.get("start"))
         use = start.get("toolUse")

@@ -6,7 +6,7 @@ means that the client said nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -221,3 +221,13 @@ class Chat:
     """Unknown fields, present only under ``strictness: pass``."""
     given: tuple[str, ...] = ()
     """The optional request fields, by the client's names, that were set to a value that changes something."""
+
+
+def place_of(messages: Sequence[Message], part: object) -> str | None:
+    """``messages[0].content[2]``, where a part stands in a request."""
+    for at, message in enumerate(messages):
+        if isinstance(message.content, tuple):
+            for number, other in enumerate(message.content):
+                if other is part or other == part:
+                    return f"messages[{at}].content[{number}]"
+    return None

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from piproxy.events import Event
 
@@ -74,10 +75,18 @@ class PiproxyError(Exception):
 
 
 class ClientError(PiproxyError):
-    """The request is at fault; sending it again unchanged will not help."""
+    """The request is at fault; sending it again unchanged will not help.
+
+    ``part`` is the part of a message that an API cannot take, where whoever raises does not know its place
+    (:func:`piproxy.chat.place_of`).
+    """
 
     status = 400
     type = "invalid_request_error"
+
+    def __init__(self, message: str, *, part: object | None = None, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.part = part
 
 
 class InvalidRequest(ClientError):
@@ -91,10 +100,18 @@ class NeedsInlineImages(InvalidRequest):
 
 
 class UnsupportedParameter(ClientError):
-    """A field, or a value of it, that the chosen model's API cannot honour: 422."""
+    """A field, or a value of it, that the chosen model's API cannot honour: 422.
+
+    ``advice`` is what to do about it, a sentence behind the message.
+    """
 
     status = 422
     code = "unsupported_parameter"
+
+    def __init__(
+        self, message: str, *, advice: str = "Leave it out, or choose a model whose API has it.", **kwargs: Any
+    ) -> None:
+        super().__init__(f"{message} {advice}".strip(), **kwargs)
 
 
 class NotAuthenticated(ClientError):

@@ -24,9 +24,10 @@ from typing import Final, Literal, Protocol, Self
 
 import trio
 
-from piproxy.chat import Chat
+from piproxy.chat import Chat, place_of
 from piproxy.credential import Credential
 from piproxy.errors import (
+    ClientError,
     GatewayError,
     NeedsInlineImages,
     PiproxyError,
@@ -46,7 +47,7 @@ from piproxy.transcript import session_hash
 from piproxy.upstream import auth
 from piproxy.upstream.http import Answer, read_all
 from piproxy.upstream.places import Places
-from piproxy.wire.room import Options, StreamParser, TellsUsage
+from piproxy.wire.room import Options, Room, StreamParser, TellsUsage, WireRequest
 from piproxy.wire.rooms import room_for
 
 DRAIN: Final = 0.1
@@ -355,14 +356,14 @@ class Exchange:
         model, options = self._options(call, credential)
         room = room_for(model.api)
         try:
-            request = room.build_request(call.chat, model, options)
+            request = _built(room, call.chat, model, options)
         except NeedsInlineImages:
             if self._images is None:
                 raise
             deadline.images()
             chat = await self._images(call.chat)
             deadline.client()
-            request = room.build_request(chat, model, options)
+            request = _built(room, chat, model, options)
         record.dropped = request.dropped
         headers = auth.sign(request, credential, now=datetime.now(UTC))
         deadline.first_byte()
@@ -500,6 +501,16 @@ class _Deadline:
             deadline, seconds, why = self._end, self._limits.total, "The answer took longer than {} s."
         self._why = why, seconds
         self._scope.deadline = deadline
+
+
+def _built(room: Room, chat: Chat, model: Model, options: Options) -> WireRequest:
+    """The request, or a refusal that names its place in the client's messages."""
+    try:
+        return room.build_request(chat, model, options)
+    except ClientError as error:
+        if error.part is not None:
+            error.param = place_of(chat.messages, error.part) or error.param
+        raise
 
 
 def _size(event: Event) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpcore
 import httpx
 import trio
 from fakes.answers import WIRES, Said, api_of
@@ -20,15 +21,47 @@ from hypercorn.trio.worker_context import WorkerContext
 from openai import AsyncOpenAI
 from trio.testing import memory_stream_pair
 
-from piproxy.upstream.connections import Origin, Pool
-from piproxy.upstream.http import _Transport
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A memory stream as httpcore wants it; the SDK's time limits are not what is tested."""
+
+    def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        try:
+            return bytes(await self._stream.receive_some(max_bytes))
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+            raise httpcore.ReadError(str(exc)) from exc
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        try:
+            await self._stream.send_all(buffer)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+            raise httpcore.WriteError(str(exc)) from exc
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+
+class _Network(httpcore.AsyncNetworkBackend):
+    """Every connection is to the gateway."""
+
+    def __init__(self, connect: Callable[[], Awaitable[trio.abc.HalfCloseableStream]]) -> None:
+        self._connect = connect
+
+    async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        return _Stream(await self._connect())
 
 
 @asynccontextmanager
 async def openai(gateway: Gateway, **options: Any) -> AsyncIterator[AsyncOpenAI]:
     """The SDK with its strict response validation on and its own retry loop."""
 
-    async def connect(origin: Origin) -> trio.abc.Stream:
+    async def connect() -> trio.abc.HalfCloseableStream:
         ours, theirs = memory_stream_pair()
         stream: Any = SocketLike(theirs)
         context = WorkerContext(None)
@@ -40,7 +73,9 @@ async def openai(gateway: Gateway, **options: Any) -> AsyncIterator[AsyncOpenAI]
         gateway.nursery.start_soon(serve)
         return ours
 
-    http: Any = httpx.AsyncClient(transport=_Transport(Pool(connect)), timeout=600)
+    transport = httpx.AsyncHTTPTransport()
+    transport._pool = httpcore.AsyncConnectionPool(network_backend=_Network(connect))
+    http: Any = httpx.AsyncClient(transport=transport, timeout=600)
     given = {"api_key": "any", "base_url": "http://localhost:4141/v1", "_strict_response_validation": True, **options}
     async with AsyncOpenAI(http_client=http, **given) as client:
         yield client

@@ -19,14 +19,14 @@ def _every_kind(kind: type[PiproxyError]) -> list[type[PiproxyError]]:
 
 @pytest.mark.parametrize("kind", _every_kind(PiproxyError))
 def test_every_error_has_the_same_shape(kind: type[PiproxyError]) -> None:
-    """``message``, ``type``, ``param`` and ``code``, and the error's own status."""
+    """``message``, ``type``, ``param`` and ``code``, and the error's own status; what to do stands in the message."""
     error = kind("What went wrong.")
+    advice = " Leave it out, or choose a model whose API has it." if kind is errors.UnsupportedParameter else ""
     status, headers, body = failures.failure(error)
     assert status == error.status
     assert headers["content-type"] == "application/json"
-    assert json.loads(body) == {
-        "error": {"message": "What went wrong.", "type": error.type, "param": None, "code": error.code}
-    }
+    message = f"What went wrong.{advice}"
+    assert json.loads(body) == {"error": {"message": message, "type": error.type, "param": None, "code": error.code}}
 
 
 def test_what_an_error_knows_is_told() -> None:

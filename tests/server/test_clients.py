@@ -21,11 +21,15 @@ REFUSED: Final[dict[str, dict[str, str]]] = {
     "azure-openai-responses": _RESPONSES,
     "openai-codex-responses": _RESPONSES,
     "mistral-conversations": {ALL_FIELDS: "logit_bias", "openai-python-custom-tool": "tools[0]"},
-    "anthropic-messages": {ALL_FIELDS: "logit_bias", FILES: "messages"},
+    "anthropic-messages": {ALL_FIELDS: "logit_bias", FILES: "messages[0].content[2]"},
     "google-generative-ai": {ALL_FIELDS: "logit_bias"},
     "google-vertex": {ALL_FIELDS: "logit_bias"},
     "bedrock-converse-stream": {ALL_FIELDS: "logit_bias"},
-    "pi-messages": {ALL_FIELDS: "logit_bias", FILES: "messages", "langchain-image-and-file": "messages"},
+    "pi-messages": {
+        ALL_FIELDS: "logit_bias",
+        FILES: "messages[0].content[1]",
+        "langchain-image-and-file": "messages[0].content[2]",
+    },
 }
 """What an API cannot do: a bias for tokens, audio, files, free-text tools. Everything else is answered."""
 

@@ -92,7 +92,7 @@ def _refused(field: Field, value: Json) -> Exception:
     if field.name == "n" and not (type(value) is int and value > 1):
         return InvalidRequest("Invalid value for 'n': it must be the integer 1.", param="n", code="invalid_value")
     return UnsupportedParameter(
-        f"'{field.name}' is not supported with this value ({field.note}). {field.hint}", param=field.name
+        f"'{field.name}' is not supported with this value ({field.note}).", advice=field.hint, param=field.name
     )
 
 
@@ -101,7 +101,7 @@ def _unknown(extra: Mapping[str, Json]) -> UnsupportedParameter:
     hints = [FIELDS[name].hint for name in extra if name in FIELDS]
     hints = hints or ["Leave it out, or let piproxy run with the strictness 'warn' or 'pass'."]
     word = "parameter" if len(extra) == 1 else "parameters"
-    return UnsupportedParameter(f"Unsupported {word}: {names}. {' '.join(hints)}", param=next(iter(extra))[:64])
+    return UnsupportedParameter(f"Unsupported {word}: {names}.", advice=" ".join(hints), param=next(iter(extra))[:64])
 
 
 def _chat(

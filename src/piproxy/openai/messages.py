@@ -119,4 +119,4 @@ def _mark(cache_control: Json | None, breakpoint_: Json | None) -> Json | None:
 
 def _refused(path: Path, reason: str) -> UnsupportedParameter:
     where = bracketed(path)
-    return UnsupportedParameter(f"'{where}' is not supported: {reason}", param=where)
+    return UnsupportedParameter(f"'{where}' is not supported: {reason}", advice="", param=where)

@@ -26,7 +26,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
-from piproxy.errors import InvalidRequest
+from piproxy.errors import ClientError, InvalidRequest, NeedsInlineImages, UnsupportedParameter
 from piproxy.jsontext import Json, dump, parse
 from piproxy.model import Model
 from piproxy.wire.bedrock_converse.messages import Conversation
@@ -207,18 +207,19 @@ def test_documents_have_a_text_beside_them_and_names_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "part",
+    ("part", "error"),
     [
-        Image("https://example.org/x.png"),
-        Image("data:image/tiff;base64,QQ=="),
-        File(file_id="file-1"),
-        File("data:application/zip;base64,QQ=="),
+        (Image("https://example.org/x.png"), InvalidRequest),
+        (Image("data:image/tiff;base64,QQ=="), InvalidRequest),
+        (File(file_id="file-1"), UnsupportedParameter),
+        (File("data:application/zip;base64,QQ=="), InvalidRequest),
     ],
 )
-def test_what_cannot_be_sent_is_refused(part: Part) -> None:
-    """Remote images, stored files and unknown types are the client's error."""
-    with pytest.raises(InvalidRequest):
+def test_what_cannot_be_sent_is_refused(part: Part, error: type[ClientError]) -> None:
+    """Remote images, stored files and unknown types are the client's error, which knows the part."""
+    with pytest.raises(error) as caught:
         build(UserMessage((part,)))
+    assert isinstance(caught.value, NeedsInlineImages) or caught.value.part is part
 
 
 SIGNED: Final = {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}

@@ -23,7 +23,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
-from piproxy.errors import InvalidRequest
+from piproxy.errors import ClientError, NeedsInlineImages, UnsupportedParameter
 from piproxy.jsontext import Json, dump, parse
 from piproxy.model import Model
 from piproxy.wire.google_generative_ai.contents import conversation
@@ -111,10 +111,13 @@ def test_media_goes_inline(part: Part, mime: str, data: str) -> None:
     assert content["parts"] == [{"inlineData": {"mimeType": mime, "data": data}}]
 
 
-@pytest.mark.parametrize("part", [Image("https://example.org/x.png"), File(file_id="file-1")])
-def test_what_is_not_here_cannot_be_sent(part: Part) -> None:
+@pytest.mark.parametrize(
+    ("part", "error"),
+    [(Image("https://example.org/x.png"), NeedsInlineImages), (File(file_id="file-1"), UnsupportedParameter)],
+)
+def test_what_is_not_here_cannot_be_sent(part: Part, error: type[ClientError]) -> None:
     """A remote image and a stored file are refused with a reason."""
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(error):
         build(UserMessage((part,)))
 
 

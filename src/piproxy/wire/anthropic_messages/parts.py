@@ -53,7 +53,7 @@ def _block(part: Part, *, remote_images: bool) -> Block:
         case File():
             return _marked(_document(part), part.cache_control)
         case Audio():
-            raise UnsupportedParameter("This model's API takes no audio.", param="messages")
+            raise UnsupportedParameter("This model's API takes no audio.", param="messages", part=part)
 
 
 def _image_source(image: Image, *, remote: bool) -> Block:
@@ -70,7 +70,7 @@ def _document(file: File) -> Block:
     """A PDF or a text; an image that came as a file becomes an image."""
     if file.data is None:
         raise UnsupportedParameter(
-            "This model's API cannot read files by id; send the file's data instead.", param="messages"
+            "This model's API cannot read files by id.", advice="Send the file's data.", param="messages", part=file
         )
     media_type, data = _file_data(file)
     if media_type in _IMAGES:
@@ -78,9 +78,11 @@ def _document(file: File) -> Block:
     if media_type == _PDF:
         source = {"type": "base64", "media_type": _PDF, "data": data}
     elif media_type.startswith("text/") or media_type in ("application/json", "application/xml"):
-        source = {"type": "text", "media_type": "text/plain", "data": _decoded(data)}
+        source = {"type": "text", "media_type": "text/plain", "data": _decoded(file, data)}
     else:
-        raise InvalidRequest(f"This model's API takes PDF and text files, not {media_type}.", param="messages")
+        raise InvalidRequest(
+            f"This model's API takes PDF and text files, not {media_type}.", param="messages", part=file
+        )
     block: Block = {"type": "document", "source": source}
     if file.filename:
         block["title"] = file.filename
@@ -94,14 +96,14 @@ def _file_data(file: File) -> tuple[str, str]:
         head, _, rest = data[5:].partition(",")
         if head.endswith(";base64"):
             return head.split(";")[0].lower() or "text/plain", rest
-        raise InvalidRequest("The data: URI of a file must be base64.", param="messages")
+        raise InvalidRequest("The data: URI of a file must be base64.", param="messages", part=file)
     if data.startswith(_PDF_MAGIC) or (file.filename or "").lower().endswith(".pdf"):
         return _PDF, data
     return "text/plain", data
 
 
-def _decoded(data: str) -> str:
+def _decoded(file: File, data: str) -> str:
     try:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise InvalidRequest("A text file must be base64 of UTF-8 text.", param="messages") from None
+        raise InvalidRequest("A text file must be base64 of UTF-8 text.", param="messages", part=file) from None

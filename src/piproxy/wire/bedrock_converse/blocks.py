@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from piproxy.chat import Audio, File, Image, Part
-from piproxy.errors import InvalidRequest, NeedsInlineImages
+from piproxy.errors import InvalidRequest, NeedsInlineImages, UnsupportedParameter
 from piproxy.jsontext import Json
 
 EMPTY: Final = "<empty>"
@@ -63,33 +63,41 @@ def _image(image: Image) -> dict[str, Json]:
         raise NeedsInlineImages("This API takes images only as base64 data URIs.", param="messages")
     if image.media_type not in _IMAGES:
         raise InvalidRequest(
-            f"This API takes no images of the type {image.media_type}.", param="messages", code="unsupported_image_type"
+            f"This API takes no images of the type {image.media_type}.",
+            param="messages",
+            code="unsupported_image_type",
+            part=image,
         )
     return {"format": _IMAGES[image.media_type], "source": {"bytes": image.data_value}}
 
 
 def _document(file: File) -> dict[str, Json]:
     if file.data is None:
-        raise InvalidRequest("This API has no stored files; send the file's data instead of its id.", param="messages")
+        raise UnsupportedParameter(
+            "This API has no stored files.",
+            advice="Send the file's data instead of its id.",
+            param="messages",
+            part=file,
+        )
     head, comma, data = file.data.partition(",") if file.data.startswith("data:") else ("", "", file.data)
     name, dot, extension = (file.filename or "document").rpartition(".")
     if comma and not head.endswith(";base64"):
         data = base64.b64encode(unquote_to_bytes(data)).decode()
     return {
-        "format": _format(head[5:].split(";", 1)[0].lower(), extension.lower() if dot else ""),
+        "format": _format(file, head[5:].split(";", 1)[0].lower(), extension.lower() if dot else ""),
         "name": _document_name(name if dot else extension),
         "source": {"bytes": data},
     }
 
 
-def _format(media_type: str, extension: str) -> str:
+def _format(file: File, media_type: str, extension: str) -> str:
     """By the name, else by the type; a file that says neither is a PDF, as it was at first in OpenAI's API."""
     if extension in _DOCUMENTS:
         return extension
     known = _BY_TYPE.get(media_type) or ("txt" if media_type.startswith("text/") else "")
     if known or not media_type:
         return known or "pdf"
-    raise InvalidRequest(f"This API takes no documents of the type {media_type}.", param="messages")
+    raise InvalidRequest(f"This API takes no documents of the type {media_type}.", param="messages", part=file)
 
 
 def _document_name(name: str) -> str:

@@ -17,7 +17,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
-from piproxy.errors import InvalidRequest, NeedsInlineImages
+from piproxy.errors import NeedsInlineImages, UnsupportedParameter
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.toolids import ANTHROPIC, IdMap
@@ -31,7 +31,7 @@ _IDS: Final = ANTHROPIC
 def conversation(chat: Chat, model: Model, replay: Mapping[str, Json]) -> tuple[str, list[Json]]:
     """The system texts, joined by blank lines, and the contents.
 
-    Raises :class:`InvalidRequest` for a part that cannot be sent inline.
+    Raises :class:`UnsupportedParameter` for a part that cannot be sent inline.
     """
     system, rest = transcript.all_system(chat.messages)
     prompt = "\n\n".join(transcript.joined(message.content) for message in system)
@@ -148,7 +148,12 @@ def _part(part: Part) -> dict[str, Json]:
 
 def _document(file: File) -> dict[str, Json]:
     if file.data is None:
-        raise InvalidRequest("This API has no stored files; send the file's data instead of its id.", param="messages")
+        raise UnsupportedParameter(
+            "This API has no stored files.",
+            advice="Send the file's data instead of its id.",
+            param="messages",
+            part=file,
+        )
     if file.data.startswith("data:"):
         head, _, data = file.data[5:].partition(",")
         return _inline(head.split(";", 1)[0], data)

@@ -86,7 +86,7 @@ def _refuse_impossible(chat: Chat) -> None:
         "logit_bias": chat.logit_bias,
         "logprobs": chat.logprobs,
         "top_logprobs": chat.top_logprobs,
-        "web_search_options": chat.web_search_options,
+        "web_search_options": chat.web_search_options is not None,
         "audio": chat.audio,
         "modalities": set(chat.modalities) - {"text"},
     }
@@ -95,7 +95,11 @@ def _refuse_impossible(chat: Chat) -> None:
             raise UnsupportedParameter(f"'{name}' is not supported by Mistral's API.", param=name)
     for at, tool in enumerate(chat.tools):
         if tool.custom:
-            raise UnsupportedParameter("Custom tools are not supported by Mistral's API.", param=f"tools[{at}]")
+            raise UnsupportedParameter(
+                "Custom tools are not supported by Mistral's API.",
+                advice="Declare a function tool instead.",
+                param=f"tools[{at}]",
+            )
 
 
 def _tools(chat: Chat) -> tuple[Json, tuple[Tool, ...]]:

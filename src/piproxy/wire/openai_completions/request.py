@@ -46,7 +46,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     :class:`~piproxy.errors.CredentialError` when the address is not configured."""
     compat = compat_of(model)
     if chat.n > 1:
-        raise UnsupportedParameter("'n' above 1 is not supported: send one request per choice.", param="n")
+        raise UnsupportedParameter("'n' above 1 is not supported.", advice="Send one request per choice.", param="n")
     if chat.audio is not None or "audio" in chat.modalities:
         raise UnsupportedParameter("Audio output is not supported.", param="modalities" if chat.modalities else "audio")
     if chat.web_search_options is not None and compat.host == "known":

@@ -80,8 +80,8 @@ class ToolWriter:
         )
         if not takes:
             raise UnsupportedParameter(
-                f"Tool '{tool.name}' is a custom tool, which this model's provider does not take; "
-                "declare a function tool instead.",
+                f"Tool '{tool.name}' is a custom tool, which this model's provider does not take.",
+                advice="Declare a function tool instead.",
                 param="tools",
             )
         custom: dict[str, Json] = {"name": tool.name}

@@ -62,7 +62,7 @@ def refuse_impossible(chat: Chat, dialect: Dialect) -> None:
         "logit_bias": chat.logit_bias,
         "logprobs": not dialect.logprobs and chat.logprobs,
         "top_logprobs": not dialect.logprobs and chat.top_logprobs,
-        "web_search_options": chat.web_search_options,
+        "web_search_options": chat.web_search_options is not None,
         "audio": chat.audio,
         "modalities": set(chat.modalities) - {"text"},
     }

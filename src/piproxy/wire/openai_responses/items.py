@@ -138,7 +138,7 @@ def _input_part(part: Part) -> Json:
             named = {"file_id": part.file_id, "filename": part.filename, "file_data": part.data}
             item = {"type": "input_file"} | {name: value for name, value in named.items() if value is not None}
         case Audio():
-            raise UnsupportedParameter("This model's API takes no audio.", param="messages")
+            raise UnsupportedParameter("This model's API takes no audio.", param="messages", part=part)
     mark = None if isinstance(part, Refusal) else part.cache_control
     if isinstance(mark, dict) and "mode" in mark:  # OpenAI's own kind of mark, not Anthropic's
         item["prompt_cache_breakpoint"] = mark

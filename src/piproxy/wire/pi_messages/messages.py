@@ -127,4 +127,4 @@ def _part(part: Part) -> Block:
                 )
             return {"type": "image", "data": part.data_value, "mimeType": part.media_type}
         case _:
-            raise UnsupportedParameter("This model's API takes only texts and images.", param="messages")
+            raise UnsupportedParameter("This model's API takes only texts and images.", param="messages", part=part)

@@ -65,6 +65,18 @@ def test_a_proxy_is_found_on_any_port(home: Home) -> None:
     assert not (home.agent / "proxy.pid").exists()
 
 
+def test_all_workers_are_counted(home: Home) -> None:
+    """The process is the one that looks after them, the sums are those of all."""
+    with home.serving("--demo", "--workers", "2") as (line, process):
+        for _ in range(4):
+            say(port_of(line), "demo/echo")
+        said = json.loads(home.piproxy("status", "--json").stdout)
+        assert (said["pid"], said["workers"], said["requests"]) == (process.pid, 2, 4)
+        told = home.piproxy("status").stdout.splitlines()
+        assert told[0].endswith(f"process {process.pid} with 2 workers")
+        assert told[3].startswith("4 requests, ")
+
+
 def test_another_token_is_said(home: Home) -> None:
     """A proxy that wants a token which the settings do not have is still found by its note."""
     with home.serving("--demo", "--auth-token", "hunter2") as (line, process):

@@ -19,10 +19,28 @@ def main(how: str, file: Path) -> int:
             return 1
         case "unusable":
             return 2
+        case "hear late":
+            return hear_late(file)
         case "crash once" if file.read_text().count("started") == 1:
             return 1
     time.sleep(60)
     return 0
+
+
+def hear_late(file: Path) -> int:
+    """Hear SIGHUP only once the file says so, tell that it is heard, and note each."""
+    while "hear\n" not in file.read_text():
+        time.sleep(0.01)
+
+    def note(number: int, frame: object) -> None:
+        with file.open("a") as log:
+            log.write("heard\n")
+
+    signal.signal(signal.SIGHUP, note)
+    sys.stdout.write("!")
+    sys.stdout.flush()
+    while True:
+        time.sleep(60)
 
 
 if __name__ == "__main__":

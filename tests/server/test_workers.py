@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,14 +23,17 @@ from fakes.secrets import Secrets
 from fakes.served import HEAD, TcpProvider, piece
 from fakes.waiting import until
 
-from piproxy.server.supervisor import Supervisor
+from piproxy.server.supervisor import Child, Supervisor
 
 TESTS = Path(__file__).parents[1]
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
 
-async def start(how: str, file: Path, first: bool) -> trio.Process:
-    return await trio.lowlevel.open_process([sys.executable, "-m", "fakes.crashing", how, str(file)], cwd=TESTS)
+async def start(how: str, file: Path, number: int, first: bool) -> Child:
+    command = [sys.executable, "-m", "fakes.crashing", how, str(file)]
+    process = await trio.lowlevel.open_process(command, cwd=TESTS, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    return Child(process, process.stdout)
 
 
 async def started(file: Path, times: int) -> None:
@@ -78,6 +82,26 @@ async def test_the_pause_between_crashes_grows(tmp_path: Path, monkeypatch: pyte
     with trio.fail_after(20):
         await Supervisor(partial(start, "crash", tmp_path / "log"), tell).run(1, signals)
     assert pauses == [0.01, 0.02, 0.03, 0.03]
+
+
+async def test_a_worker_that_does_not_hear_signals_yet(tmp_path: Path) -> None:
+    """SIGHUP would end it; it is told once it hears, since it may have read the settings before they changed."""
+    file, told = tmp_path / "log", list[str]()
+    supervisor = Supervisor(partial(start, "hear late", file), lambda text, **fields: told.append(text))
+    send, signals = trio.open_memory_channel[int](0)
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            codes: list[int] = []
+            nursery.start_soon(_run, supervisor, 1, signals, codes)
+            await started(file, 1)
+            await send.send(signal.SIGHUP)
+            await send.send(signal.SIGHUP)
+            file.write_text("started\nhear\n")
+            await until(lambda: file.read_text().count("heard") == 1)
+            await send.send(signal.SIGHUP)
+            await until(lambda: file.read_text().count("heard") == 2)
+            await send.send(signal.SIGTERM)
+    assert (told, codes) == (["a worker started", "stopping"], [0])
 
 
 async def test_the_second_signal_is_immediate(tmp_path: Path) -> None:
@@ -225,6 +249,36 @@ async def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
             proxy.process.kill()
             await proxy.process.wait()
             await until(lambda: not any(_alive(number) for number in set(workers) - {victim}))
+
+
+async def test_what_all_workers_served_is_one_sum(tmp_path: Path) -> None:
+    """Whichever worker is asked, and whatever became of the others."""
+    with trio.fail_after(60):
+        async with running(tmp_path, "--demo", models={}) as proxy:
+            await proxy.serving(3)
+            body = {**CHAT, "model": "demo/echo"}
+
+            async def ask() -> None:
+                async with httpx.AsyncClient(timeout=30) as client:
+                    (await client.post(f"{proxy.url}/v1/chat/completions", json=body)).raise_for_status()
+
+            async def told() -> set[tuple[int, ...]]:
+                said: dict[int, tuple[int, ...]] = {}
+                while len(said) < 3:
+                    async with httpx.AsyncClient() as client:
+                        status = (await client.get(f"{proxy.url}/status")).json()
+                    names = ("workers", "requests", "failed", "completion_tokens")
+                    said[status["pid"]] = tuple(status[name] for name in names)
+                return set(said.values())
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(20):
+                    nursery.start_soon(ask)
+            assert await told() == {(3, 20, 0, 20 * 6)}
+            os.kill((await proxy.workers(3))[1], signal.SIGKILL)
+            await proxy.workers(4)
+            await ask()
+            assert await told() == {(3, 21, 0, 21 * 6)}
 
 
 async def test_sighup_reaches_every_worker(tmp_path: Path) -> None:

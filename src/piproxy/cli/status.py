@@ -48,7 +48,7 @@ def described(found: Running) -> dict[str, Json]:
         "pid": found.pid,
         "other": found.other or None,
         **{name: said.get(name) for name in ("version", "started", "models", "requests", "failed", "client_left")},
-        **{name: said.get(name) for name in ("prompt_tokens", "completion_tokens", "cost", "last_request")},
+        **{name: said.get(name) for name in ("prompt_tokens", "completion_tokens", "cost", "last_request", "workers")},
     }
 
 
@@ -61,10 +61,10 @@ def _lines(found: Running) -> list[str]:
     began = float(said["started"])
     when = datetime.fromtimestamp(began).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return [
-        f"piproxy {said['version']} runs at {found.url}/v1, process {found.pid}",
+        f"piproxy {said['version']} runs at {found.url}/v1, process {found.pid}" + _workers(said.get("workers")),
         f"since {when} ({_duration(time.time() - began)})",
         f"{_counted(said['models'], 'model')} exposed",
-        _served(said) + (f" (by worker {said['pid']})" if said["pid"] != found.pid else ""),
+        _served(said),
     ]
 
 
@@ -77,6 +77,10 @@ def _served(said: Mapping[str, Json]) -> str:
     tokens = f"{_counted(said['prompt_tokens'], 'token')} read, {said['completion_tokens']} written"
     requests = _counted(said["requests"], "request") + (f" ({', '.join(troubles)})" if troubles else "")
     return f"{requests}, {tokens}, ${said['cost']:.4f}"
+
+
+def _workers(count: Json) -> str:
+    return f" with {count} workers" if isinstance(count, int) and count > 1 else ""
 
 
 def _counted(number: int, what: str) -> str:

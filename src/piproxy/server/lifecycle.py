@@ -11,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from math import inf
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 import trio
@@ -28,7 +29,7 @@ from piproxy.server.log import Log
 from piproxy.server.runfile import remove_run_file, write_run_file
 from piproxy.server.serving import Server, protocol_config
 from piproxy.server.sockets import ClientListener
-from piproxy.server.supervisor import Supervisor, Worker, start_worker
+from piproxy.server.supervisor import Starter, Supervisor, Worker
 from piproxy.server.tls import Certificate, certificate, server_context
 from piproxy.server.tls import load as load_certificate
 from piproxy.settings import Settings, load
@@ -86,6 +87,8 @@ async def main(
         async with engine_for(flags, environ) as engine:
             stack.enter_context(engine.log.listening())
             settings = engine.settings
+            if worker is not None:
+                engine.tally = worker.tally
             exposure = await engine.exposure()
             secure = certificate(settings, directory.root)
             tls = None if secure is None else server_context(secure.certfile, secure.keyfile)
@@ -108,6 +111,8 @@ async def main(
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.run)
                 task_status.started(addresses)
+                if worker is not None:
+                    worker.ready()
                 if flags.get(STOP_WITH_STDIN):
                     nursery.start_soon(_stop_with_stdin)
                 async for number in signals:
@@ -132,10 +137,11 @@ async def with_workers(settings: Settings, flags: Mapping[str, Flag], environ: M
     own = {name: value for name, value in flags.items() if name != STOP_WITH_STDIN}
     with trio.open_signal_receiver(*_SIGNALS) as signals, listening(settings) as sockets, ExitStack() as stack:
         stack.enter_context(_noted(directory.proxy_pid, [shown(sock, secure is not None) for sock in sockets]))
+        sums = stack.enter_context(TemporaryFile())
         async with trio.open_nursery() as nursery:
             if flags.get(STOP_WITH_STDIN):
                 nursery.start_soon(_stop_with_stdin)
-            start = partial(start_worker, sockets, own, environ)
+            start = Starter(sockets, sums.fileno(), settings.workers, own, environ)
             code = await Supervisor(start, log.event).run(settings.workers, signals)
             nursery.cancel_scope.cancel()
     return code

@@ -13,13 +13,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 import trio
 
 from piproxy.errors import ConfigError
+from piproxy.server.tally import Tally
 from piproxy.settings.load import Flag
 
 UNUSABLE: Final = 2
@@ -37,17 +40,30 @@ class Worker:
 
     sockets: Sequence[socket.socket]
     first: bool
+    tally: Tally
+    ready: Callable[[], None]
+    """To be called when it serves, and hears signals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A worker as the supervisor sees it: its process, and what says a byte when the worker is ready."""
+
+    process: trio.Process
+    ready: trio.abc.ReceiveStream
 
 
 class Supervisor:
     """Keeps ``count`` processes running until a signal says stop."""
 
-    def __init__(self, start: Callable[[bool], Awaitable[trio.Process]], tell: Callable[..., None]) -> None:
-        """``start(first)`` starts a worker; ``tell(text, **fields)`` writes to the log."""
+    def __init__(self, start: Callable[[int, bool], Awaitable[Child]], tell: Callable[..., None]) -> None:
+        """``start(number, first)`` starts a worker; ``tell(text, **fields)`` writes to the log."""
         self._start = start
         self._tell = tell
         self._stop = trio.Event()
         self._running: set[trio.Process] = set()
+        self._ready: set[trio.Process] = set()
+        self._reloads = 0
         self._codes: list[int] = []
 
     async def run(self, count: int, signals: AsyncIterator[int]) -> int:
@@ -65,7 +81,9 @@ class Supervisor:
                 nursery.start_soon(keep_all)
                 async for number in signals:
                     if number == getattr(signal, "SIGHUP", None):
-                        self._send(number)
+                        # It would end one that does not hear signals yet; that one is told when it does.
+                        self._reloads += 1
+                        _send(number, self._ready)
                     elif self._stop.is_set():
                         hurried = 128 + number
                         nursery.cancel_scope.cancel()
@@ -81,23 +99,34 @@ class Supervisor:
 
     def _end(self) -> None:
         self._stop.set()
-        self._send(signal.SIGTERM)
+        _send(signal.SIGTERM, self._running)
 
-    def _send(self, number: int) -> None:
-        for process in self._running:
-            process.send_signal(number)
+    async def _hear(self, child: Child, reloads: int) -> None:
+        """``reloads``: how often settings had been read again when this worker was started."""
+        async with child.ready:
+            if not await child.ready.receive_some(1):
+                return  # it has ended
+        self._ready.add(child.process)
+        if reloads != self._reloads:
+            child.process.send_signal(signal.SIGHUP)
 
     async def _keep(self, number: int) -> None:
         pause, first = FIRST_PAUSE, number == 0
         while not self._stop.is_set():
             began = trio.current_time()
-            process = await self._start(first)
+            reloads = self._reloads
+            child = await self._start(number, first)
+            process = child.process
             self._running.add(process)
             self._tell("a worker started", worker=number, pid=process.pid)
             if self._stop.is_set():
                 process.terminate()
-            code = await process.wait()
+            async with trio.open_nursery() as beside:
+                beside.start_soon(self._hear, child, reloads)
+                code = await process.wait()
+                beside.cancel_scope.cancel()
             self._running.discard(process)
+            self._ready.discard(process)
             if self._stop.is_set() or code == UNUSABLE:
                 # A worker that has just been started does not know yet that SIGTERM is no violence.
                 self._codes.append(0 if code == -signal.SIGTERM else code if code >= 0 else 128 - code)
@@ -111,16 +140,49 @@ class Supervisor:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-async def start_worker(
-    sockets: Sequence[socket.socket], flags: Mapping[str, Flag], environ: Mapping[str, str], first: bool
-) -> trio.Process:
-    """A new process of :mod:`piproxy.server.worker`."""
-    if os.name != "posix":
-        raise ConfigError("Several workers cannot share a socket on this system; leave out --workers.")
-    numbers = [sock.fileno() for sock in sockets]
-    task = {"sockets": numbers, "flags": dict(flags), "environ": dict(environ), "first": first}
-    command = [sys.executable, "-m", "piproxy.server.worker"]
-    process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, pass_fds=numbers)
-    if process.stdin is not None:
-        await process.stdin.send_all(json.dumps(task).encode() + b"\n")
-    return process
+def _send(number: int, processes: set[trio.Process]) -> None:
+    for process in processes:
+        process.send_signal(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Starts workers, new processes of :mod:`piproxy.server.worker`."""
+
+    sockets: Sequence[socket.socket]
+    sums: int
+    """The file of :class:`~piproxy.server.tally.SharedTally`, for ``count`` workers."""
+    count: int
+    flags: Mapping[str, Flag]
+    environ: Mapping[str, str]
+    started: float = field(default_factory=time.time)
+    """Seconds since 1970."""
+
+    async def __call__(self, number: int, first: bool) -> Child:
+        if os.name != "posix":
+            raise ConfigError("Several workers cannot share a socket on this system; leave out --workers.")
+        hears, says = os.pipe()
+        ready = trio.lowlevel.FdStream(hears)
+        sockets = [sock.fileno() for sock in self.sockets]
+        task = {
+            "sockets": sockets,
+            "sums": self.sums,
+            "number": number,
+            "count": self.count,
+            "started": self.started,
+            "ready": says,
+            "flags": dict(self.flags),
+            "environ": dict(self.environ),
+            "first": first,
+        }
+        command = [sys.executable, "-m", "piproxy.server.worker"]
+        try:
+            process = await trio.lowlevel.open_process(
+                command, stdin=subprocess.PIPE, pass_fds=[*sockets, self.sums, says]
+            )
+        finally:
+            os.close(says)
+        if process.stdin is not None:
+            with suppress(trio.BrokenResourceError):  # it has ended already
+                await process.stdin.send_all(json.dumps(task).encode() + b"\n")
+        return Child(process, ready)

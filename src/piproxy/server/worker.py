@@ -15,6 +15,7 @@ from functools import partial
 from piproxy.errors import ConfigError
 from piproxy.server.lifecycle import STOP_WITH_STDIN, main, run
 from piproxy.server.supervisor import UNUSABLE, Worker
+from piproxy.server.tally import SharedTally
 
 
 def work() -> int:
@@ -30,8 +31,15 @@ def work() -> int:
     task = json.loads(line)
     flags = {name: tuple(value) if isinstance(value, list) else value for name, value in task["flags"].items()}
     sockets = [socket.socket(fileno=number) for number in task["sockets"]]
+    tally = SharedTally(task["sums"], task["number"], task["count"], task["started"])
+
+    def ready() -> None:
+        os.write(task["ready"], b"!")
+        os.close(task["ready"])
+
+    worker = Worker(sockets, task["first"], tally, ready)
     try:
-        return run(partial(main, {**flags, STOP_WITH_STDIN: True}, task["environ"], Worker(sockets, task["first"])))
+        return run(partial(main, {**flags, STOP_WITH_STDIN: True}, task["environ"], worker))
     except ConfigError as error:
         sys.stderr.write(f"piproxy: {error.message}\n")
         return UNUSABLE

@@ -90,10 +90,24 @@ def test_a_command_gives_what_it_prints(line: str, printed: str | Failed) -> Non
 
 
 def test_a_command_that_takes_too_long_is_ended_with_its_children() -> None:
-    """The time limit holds although a child keeps the pipe open."""
+    """The time limit holds although a child keeps the pipe open, be the shell still there or not."""
     began = time.monotonic()
-    assert run_command("sleep 30 & sleep 30", timeout=0.2) == Failed("it did not end within 0.2 s")
+    for line in ("sleep 30 & sleep 30", "sleep 30 &"):
+        assert run_command(line, timeout=0.2) == Failed("it did not end within 0.2 s")
     assert time.monotonic() - began < 5
+
+
+def test_a_command_that_closes_its_output_and_stays_is_ended_too() -> None:
+    """The time limit is on the command, not on its pipe."""
+    began = time.monotonic()
+    assert run_command("printf k; exec >&-; sleep 30", timeout=0.2) == Failed("it did not end within 0.2 s")
+    assert time.monotonic() - began < 5
+
+
+def test_a_command_that_never_stops_printing_is_ended() -> None:
+    """It must not fill the memory."""
+    assert run_command("yes") == Failed("it printed more than 1048576 bytes")
+    assert len(str(run_command("head -c 1048576 /dev/zero | tr '\\0' x"))) == 1048576
 
 
 def test_the_text_after_the_mark_is_the_command() -> None:

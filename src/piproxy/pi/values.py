@@ -17,10 +17,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 COMMAND_TIMEOUT: Final = 10.0
+MOST: Final = 1024 * 1024
+"""Bytes that a command may print: Node's default, and so pi's."""
 
 _TOKEN: Final = re.compile(
     r"\$(?:(?P<escaped>[$!])|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<odd>\{[^}]*\})|(?P<bare>[A-Za-z_][A-Za-z0-9_]*))"
@@ -111,8 +114,8 @@ def lookup(name: str, *variables: Mapping[str, str]) -> str | None:
 def run_command(line: str, *, timeout: float = COMMAND_TIMEOUT) -> str | Failed:
     """Run ``line`` by the system's shell and give what it printed, trimmed; blocks, so call it from a thread.
 
-    :class:`Failed` for a failure, for nothing printed and for a command that still runs after ``timeout`` seconds; that
-    one is ended with everything it started.
+    :class:`Failed` for a failure, for nothing printed, for more than :data:`MOST` bytes, and for a command that still
+    runs after ``timeout`` seconds; the last two are ended with everything that they started.
     """
     try:
         process = subprocess.Popen(  # noqa: S602 - the user's own command, from the user's own file
@@ -125,12 +128,25 @@ def run_command(line: str, *, timeout: float = COMMAND_TIMEOUT) -> str | Failed:
         )
     except (OSError, ValueError):
         return Failed("it could not be started")
+    printed = bytearray()
+    reader = threading.Thread(target=_read, args=(process, printed), daemon=True)
+    until = time.monotonic() + timeout
     with process:
+        reader.start()
+        reader.join(timeout)
         try:
-            printed, _ = process.communicate(timeout=timeout)
+            if reader.is_alive():
+                raise subprocess.TimeoutExpired(line, timeout)
+            if len(printed) <= MOST:
+                process.wait(max(until - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
-            _end(process)
             return Failed(f"it did not end within {timeout:g} s")
+        finally:
+            if reader.is_alive() or process.poll() is None:
+                _end(process)
+            reader.join()
+    if len(printed) > MOST:
+        return Failed(f"it printed more than {MOST} bytes")
     if process.returncode:
         return Failed(_ending(process.returncode))
     return printed.decode(errors="replace").strip() or Failed("it printed nothing")
@@ -181,6 +197,13 @@ def _joined(parts: list[str | Variable]) -> list[str | Variable]:
     return joined
 
 
+def _read(process: subprocess.Popen[bytes], into: bytearray) -> None:
+    """Up to the end, or a little more than :data:`MOST` bytes."""
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    while len(into) <= MOST and (data := os.read(process.stdout.fileno(), 65536)):
+        into += data
+
+
 def _ending(code: int) -> str:
     """A shell's exit code in words."""
     if code < 0:
@@ -190,6 +213,8 @@ def _ending(code: int) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """With its whole group, which may outlive it."""
     if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.kill()

@@ -9,6 +9,7 @@ from math import inf
 
 import pytest
 import trio
+from fakes.phases import before_first_byte, before_headers
 from fakes.provider import Conversation, Provider
 from fakes.room import MODEL, Room
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -166,15 +167,6 @@ async def test_events_reach_the_client_as_they_come(autojump_clock: MockClock) -
         assert s.head == Head(("seed",))
 
 
-async def before_headers(talk: Conversation) -> None:
-    await trio.sleep_forever()
-
-
-async def before_first_byte(talk: Conversation) -> None:
-    await talk.head()
-    await trio.sleep_forever()
-
-
 async def between_events(talk: Conversation) -> None:
     await talk.head()
     await talk.data(b"a\n")
@@ -187,7 +179,7 @@ async def mid_event(talk: Conversation) -> None:
     await trio.sleep_forever()
 
 
-PHASES = [before_headers, before_first_byte, between_events, mid_event]
+PHASES = (before_headers, before_first_byte, between_events, mid_event)
 
 
 @pytest.mark.parametrize("script", PHASES)

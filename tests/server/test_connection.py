@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 from fakes.gateway import CHAT, gateway
-from fakes.provider import DONE, Conversation, chunk
+from fakes.phases import PHASES, before_headers, between_events
+from fakes.provider import DONE, Conversation, Script, chunk
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 STREAM = {**CHAT, "stream": True}
@@ -18,27 +19,6 @@ async def hello(talk: Conversation) -> None:
     await talk.head()
     await talk.data(chunk(role="assistant", content="Hel"), chunk(content="lo"), chunk(finish_reason="stop"), DONE)
     await talk.end()
-
-
-async def before_headers(talk: Conversation) -> None:
-    await trio.sleep_forever()
-
-
-async def before_first_byte(talk: Conversation) -> None:
-    await talk.head()
-    await trio.sleep_forever()
-
-
-async def between_events(talk: Conversation) -> None:
-    await talk.head()
-    await talk.data(chunk(content="a"))
-    await trio.sleep_forever()
-
-
-async def mid_event(talk: Conversation) -> None:
-    await talk.head()
-    await talk.data(chunk(content="a") + chunk(content="b")[:20])
-    await trio.sleep_forever()
 
 
 async def test_a_stream_and_a_whole_answer_say_the_same(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -56,13 +36,13 @@ async def test_a_stream_and_a_whole_answer_say_the_same(tmp_path: Path, autojump
         await client.leave()
 
 
-@pytest.mark.parametrize("script", [before_headers, before_first_byte, between_events, mid_event])
+@pytest.mark.parametrize("script", PHASES)
 @pytest.mark.parametrize("body", [STREAM, CHAT], ids=["stream", "whole"])
 async def test_a_client_that_leaves_ends_the_upstream_in_that_instant(
-    script: object, body: dict[str, object], tmp_path: Path, autojump_clock: MockClock
+    script: Script, body: dict[str, object], tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """Through Hypercorn and Quart-Trio, no virtual time passes; the log says who ended it."""
-    async with gateway(tmp_path, script) as g:  # type: ignore[arg-type]
+    async with gateway(tmp_path, script) as g:
         client = g.client()
         await client.send("POST", "/v1/chat/completions", body)
         await trio.sleep(5)

@@ -14,7 +14,8 @@ import trio
 from fakes.client import Client
 from fakes.gateway import CHAT, Gateway, gateway
 from fakes.h2client import H2Client
-from fakes.provider import DONE, Conversation, chunk
+from fakes.phases import PHASES, between_events
+from fakes.provider import DONE, Conversation, Script, chunk
 from fakes.tls import write_tls
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -31,30 +32,6 @@ async def hello(talk: Conversation) -> None:
     await talk.head()
     await talk.data(chunk(content="Hel"), chunk(content="lo"), chunk(finish_reason="stop"), DONE)
     await talk.end()
-
-
-async def before_headers(talk: Conversation) -> None:
-    await trio.sleep_forever()
-
-
-async def before_first_byte(talk: Conversation) -> None:
-    await talk.head()
-    await trio.sleep_forever()
-
-
-async def between_events(talk: Conversation) -> None:
-    await talk.head()
-    await talk.data(chunk(content="a"))
-    await trio.sleep_forever()
-
-
-async def mid_event(talk: Conversation) -> None:
-    await talk.head()
-    await talk.data(chunk(content="a") + chunk(content="b")[:20])
-    await trio.sleep_forever()
-
-
-PHASES = [before_headers, before_first_byte, between_events, mid_event]
 
 
 class Endless:
@@ -104,10 +81,10 @@ async def test_streams_and_whole_answers(secured: bool, tmp_path: Path, autojump
 @pytest.mark.parametrize("body", [STREAM, CHAT], ids=["stream", "whole"])
 @pytest.mark.parametrize("how", ["reset", "close"])
 async def test_a_client_that_leaves_ends_the_upstream_in_that_instant(
-    secured: bool, script: object, body: dict[str, object], how: str, tmp_path: Path, autojump_clock: MockClock
+    secured: bool, script: Script, body: dict[str, object], how: str, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """In every phase, by RST_STREAM or by closing the connection, no virtual time passes."""
-    async with gateway(tmp_path, script) as g:  # type: ignore[arg-type]
+    async with gateway(tmp_path, script) as g:
         client = await connect(g, secured)
         reply = await client.send("POST", PATH, body)
         await trio.sleep(5)

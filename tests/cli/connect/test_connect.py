@@ -11,7 +11,7 @@ import sys
 import pytest
 from fakes.command import Home
 
-from piproxy.cli.connect.clients import CLIENTS
+from piproxy.cli.connect.clients import CLIENTS, zed_variable
 from piproxy.cli.connect.flat import set_env, set_list, set_yaml
 from piproxy.cli.connect.jsonc import loads
 from piproxy.errors import ConfigError
@@ -105,6 +105,38 @@ def test_zed_is_kept_in_step(demo: Home) -> None:
     demo.environ |= {"PI_PROXY_MODEL_EXPOSURE_MODE": "custom", "PI_PROXY_CUSTOM_MODELS": "demo/echo"}
     assert "removed: " in demo.piproxy("connect", "zed", "--sync").stdout
     assert "up to date, 1 models" in demo.piproxy("connect", "zed", "--sync").stdout
+
+
+ZED_MODEL = {"name": str, "display_name": str, "max_tokens": int, "max_output_tokens": int, "capabilities": dict}
+"""Of what Zed's source declares, that which we write: ``name`` and ``max_tokens`` have to be there."""
+ZED_CAPABILITIES = {"tools", "images", "parallel_tool_calls", "prompt_cache_key", "chat_completions"}
+"""All but the last have to be there."""
+
+
+def test_zed_knows_every_word(demo: Home) -> None:
+    """The entry has the members that Zed declares, with the types that it declares, and no other."""
+    demo.piproxy("connect", "zed", "--write")
+    settings = json.loads((demo.path / ".config" / "zed" / "settings.json").read_text())
+    entry = settings["language_models"]["openai_compatible"]["Pi Proxy"]
+    assert set(entry) == {"api_url", "available_models"}
+    for model in entry["available_models"]:
+        assert {key: type(value) for key, value in model.items()} == ZED_MODEL
+        assert set(model["capabilities"]) == ZED_CAPABILITIES
+        assert all(type(value) is bool for value in model["capabilities"].values())
+
+
+@pytest.mark.parametrize(
+    ("provider", "variable"),
+    [
+        ("Pi Proxy", "PI_PROXY_API_KEY"),
+        ("my-gateway", "MY_GATEWAY_API_KEY"),
+        ("MyProxy", "MY_PROXY_API_KEY"),
+        ("HTTPProxy", "HTTP_PROXY_API_KEY"),
+    ],
+)
+def test_zed_finds_its_key(provider: str, variable: str) -> None:
+    """The variable is named as Zed names it: upper snake case of the provider's name."""
+    assert zed_variable(provider) == variable
 
 
 def test_zed_follows_by_itself_only_when_told(demo: Home) -> None:

@@ -1,11 +1,13 @@
 """The clients that ``piproxy connect`` knows: what to say to each, and where it keeps that.
 
-Sources: each client's own documentation of OpenAI-compatible providers; for Zed, pi-on-disk.md, 10.3.
+Sources: each client's own documentation of OpenAI-compatible providers; for Zed, also pi-on-disk.md, 10.3, and the
+settings that its source declares (``OpenAiCompatibleAvailableModel``).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -134,6 +136,8 @@ def _zed_path(environ: Environ, home: Path) -> Path:
         places.insert(0, Path(environ["CUSTOM_DATA_DIR"]) / "settings.json")
     if environ.get("XDG_CONFIG_HOME"):
         places.append(Path(environ["XDG_CONFIG_HOME"]) / "zed" / "settings.json")
+    if environ.get("APPDATA"):  # Windows
+        places.append(Path(environ["APPDATA"]) / "Zed" / "settings.json")
     return next((place for place in places if place.exists()), places[-1])
 
 
@@ -158,6 +162,8 @@ def _zed_model(id: str, model: Model) -> dict[str, Json]:
     }
 
 
+_WORD: Final = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
+"""Between two words that nothing else separates."""
 ZED_PLACE: Final = ("language_models", "openai_compatible")
 
 
@@ -166,11 +172,18 @@ def _zed(text: str, target: Target) -> str:
 
 
 def _zed_note(target: Target) -> str:
-    name = "".join(c if c.isalnum() else "_" for c in target.provider_name).upper()
+    name = zed_variable(target.provider_name)
     key = target.token if target.wants_token else "any word"
     return (
-        f"Zed wants a key: type {key} at {target.provider_name} in its settings, or start it with {name}_API_KEY set."
+        f"Zed wants a key: type {key} at {target.provider_name} in its settings (AI, LLM Providers), or start it with "
+        f"{name} set."
     )
+
+
+def zed_variable(provider: str) -> str:
+    """Where Zed looks for the key of a provider of this name: its words in capitals, as Zed tells words apart."""
+    name = re.sub(r"[\s_-]+", "_", f"{provider}_API_KEY")
+    return _WORD.sub("_", name).upper()
 
 
 def _opencode_path(environ: Environ, home: Path) -> Path:

@@ -306,6 +306,56 @@ async def test_a_long_name_is_not_given_back_whole(tmp_path: Path, autojump_cloc
         assert (reply.status, len(reply.body) < 1000) == (404, True)
 
 
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "$defs": {"n": {"type": ["string", "null"], "pattern": "^a"}},
+    "properties": {
+        "a": {"$ref": "#/$defs/n"},
+        "b": {"oneOf": [{"const": True}, {"type": "integer", "minimum": 2**60}]},
+        "c": {"type": "object", "patternProperties": {"^x": True}, "additionalProperties": {"type": "string"}},
+        "d": {"if": {"type": "string"}, "then": {"minLength": 1}, "else": False},
+        "e": {"not": {"type": "null"}},
+        "f": {"enum": [1, "a", None, 1.5]},
+        "g": {"type": "array", "prefixItems": [{"type": "string"}], "items": False, "uniqueItems": True},
+    },
+    "required": ["a"],
+    "additionalProperties": False,
+    "x-own": {"z": [1]},
+}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Every object in a document."""
+    members = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [*([value] if isinstance(value, dict) else []), *(found for member in members for found in objects(member))]
+
+
+@pytest.mark.parametrize("api", list(WIRES))
+async def test_any_schema_is_carried_as_it_is(api: str, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """With references, combinators, patterns, booleans and words that nobody knows."""
+    tool = {"type": "function", "function": {"name": "f", "parameters": SCHEMA}}
+    async with gateway(tmp_path, HELLO, models=models_json()) as g:
+        reply = await ask(g, "POST", URL, {**CHAT, "model": f"p-{api}/m", "tools": [tool]})
+        assert reply.status == 200
+        assert SCHEMA in objects(json.loads(g.provider.asked[0].body))
+
+
+STRICT = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+
+
+@pytest.mark.parametrize("api", list(WIRES))
+async def test_strict_reaches_the_apis_that_have_it(api: str, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Where there is nothing like it, the header says so: it is never lost silently."""
+    tool = {"type": "function", "function": {"name": "f", "parameters": STRICT, "strict": True}}
+    async with gateway(tmp_path, HELLO, models=models_json()) as g:
+        reply = await ask(g, "POST", URL, {**CHAT, "model": f"p-{api}/m", "tools": [tool]})
+        sent = objects(json.loads(g.provider.asked[0].body))
+        carried = any(found.get("strict") is True or found.get("mode") == "VALIDATED" for found in sent)
+        assert carried != ("tools.strict" in reply.headers.get("x-piproxy-dropped-params", ""))
+        assert carried or not api.startswith(("openai", "azure", "mistral"))
+
+
 @pytest.mark.parametrize("api", list(WIRES))
 async def test_null_is_absent(api: str, tmp_path: Path, autojump_clock: MockClock) -> None:
     """For every optional field, and for everything optional inside messages and tools: the same request goes out."""

@@ -89,6 +89,8 @@ def _body(chat: Chat, model: Model, options: Options) -> tuple[dict[str, Json], 
         body["serviceTier"] = _TIERS[chat.service_tier]
     elif chat.service_tier and "service_tier" in chat.given:
         dropped.append("service_tier")
+    if any(tool.strict for tool in chat.tools) and (not choice or choice["functionCallingConfig"]["mode"] == "AUTO"):
+        dropped.append("tools.strict")
     if not model.reasoning and chat.reasoning_effort != "none":
         dropped += [name for name in ("reasoning_effort", "reasoning") if name in chat.given]
     return body, (*dropped, *lost_names(chat.messages))

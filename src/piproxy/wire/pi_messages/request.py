@@ -58,6 +58,8 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     lost = [name for name in chat.given if name not in _HONOURED]
     if not model.reasoning and chat.reasoning_effort not in (None, "none"):
         lost.append("reasoning_effort")
+    if any(tool.strict for tool in tools):
+        lost.append("tools.strict")
     return WireRequest(
         url=f"{model.base_url.rstrip('/')}/messages",
         body=jsontext.dump(jsontext.without_surrogates(body)),

@@ -174,11 +174,14 @@ async def test_thinking(api: str, streamed: bool, tmp_path: Path, autojump_clock
         (404, openai.NotFoundError, 1),
         (413, openai.APIStatusError, 1),
         (422, openai.BadRequestError, 1),
+        (402, openai.RateLimitError, 1),  # no money: a 429 that says that waiting is no use
         (401, openai.InternalServerError, 1),  # our key, not the client's: 502, and trying again is no use
         (403, openai.InternalServerError, 1),
         (429, openai.RateLimitError, 3),
         (500, openai.InternalServerError, 3),
         (503, openai.InternalServerError, 3),
+        (504, openai.InternalServerError, 3),
+        (529, openai.InternalServerError, 3),
     ],
 )
 async def test_retries_that_help_are_made(

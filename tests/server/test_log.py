@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
 from fakes.gateway import CHAT, gateway
 from fakes.provider import DONE, Conversation, chunk
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from piproxy.errors import ShuttingDown
 from piproxy.events import Usage
 from piproxy.exchange import Ending, Record
+from piproxy.openai.answer import Calls
 from piproxy.server.log import Log
 
 
@@ -103,3 +107,73 @@ async def test_content_is_not_logged(streamed: bool, tmp_path: Path, autojump_cl
         await wait_all_tasks_blocked()
         assert len(g.log) == 2
         assert not any("marker" in line for line in g.lines)
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "ending", "error"),
+    [
+        ("well", 200, "done", None),
+        ("refused here", 400, "refused", "invalid_type: temperature"),
+        ("refused there", 429, "refused", "The provider refused with status 429: rate_limit_exceeded."),
+        ("failed there", 502, "upstream failed", "The provider refused with status 500: upstream_error."),
+        ("cut off", 200, "upstream failed", "The provider's answer broke off in the middle of its chunks."),
+        ("left", 200, "client left", None),
+        ("silence", 200, "deadline", "The provider was silent for 120 s in the middle of its answer."),
+        ("stop", 200, "shutdown", "piproxy is stopping."),
+        ("bug", 200, "internal error", "piproxy itself failed; its log says more."),
+    ],
+)
+async def test_every_ending_is_told(
+    ends: str,
+    status: int,
+    ending: str,
+    error: str | None,
+    tmp_path: Path,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One line per request, whatever became of it: what it was, how far it came, how it ended, and in our words why."""
+
+    async def script(talk: Conversation) -> None:
+        if ends.endswith("there"):
+            await talk.json(429 if ends.startswith("refused") else 500, b'{"error": {"message": "words"}}')
+            return
+        await talk.head(x_request_id="up-1")
+        await talk.data(chunk(content="a"))
+        if ends == "cut off":
+            await talk.break_off()
+        elif ends in ("well", "bug"):
+            await talk.data(chunk(content="b"), chunk(finish_reason="stop"), DONE)
+            await talk.end()
+        else:
+            await trio.sleep_forever()
+
+    async with gateway(tmp_path, script) as g:
+        if ends == "bug":
+            monkeypatch.setattr(Calls, "reason", lambda *_: 1 / 0)
+        client = g.client()
+        body: dict[str, Any] = {**CHAT, "stream": True, **({"temperature": "x"} if ends == "refused here" else {})}
+        await client.send("POST", "/v1/chat/completions", body, x_client_request_id="mine")
+        reply = await client.head()
+        assert reply.status == status
+        if ends == "stop":
+            await client.more(reply)
+            g.engine.exchange.end_all(ShuttingDown("piproxy is stopping."))
+        if ends == "left":
+            await client.more(reply)
+        else:
+            await client.rest(reply)
+        await client.leave()
+        await wait_all_tasks_blocked()
+        (line,) = g.log
+        assert (line["ending"], line.get("error"), line["status"]) == (ending, error, status)
+        assert (line["method"], line["path"], line["client_request_id"]) == ("POST", "/v1/chat/completions", "mine")
+        assert line["request_id"] == reply.headers["x-request-id"]
+        if ends != "refused here":
+            assert (line["model"], line["provider"], line["api"]) == ("m", "fake", "openai-completions")
+        if status == 200:
+            assert line["upstream_id"] == "up-1"
+            assert 0 <= line["first_event"] <= line["seconds"]
+        assert sum(json.loads(other)["event"] == "internal error" for other in g.lines) == (ends == "bug")
+        (shown,) = [other for other in g.shown if "POST" in other]
+        assert f" {ending.replace(' ', '-')} " in f"{shown} "

@@ -12,6 +12,7 @@ State lives in the parser, one per request, never shared. :mod:`piproxy.wire.roo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 from piproxy.chat import Chat
 from piproxy.errors import ProviderError, UpstreamError
 from piproxy.events import Event, Usage
+from piproxy.framing.answer import AnswerReader
+from piproxy.framing.sse import Frame
 from piproxy.jsontext import Json
 from piproxy.model import Model
 
@@ -97,6 +100,57 @@ class StreamParser(Protocol):
         """The connection ended cleanly. The last events, :class:`~piproxy.events.Finish` among them if it was not given
         yet; raises :class:`~piproxy.errors.UpstreamBroken` if the answer stopped short."""
         ...
+
+
+class FrameParser(ABC):
+    """A :class:`StreamParser` of frames, or of one document in their place; a room says what those mean.
+
+    Its methods append to ``events``, so that an error takes along what stood before it. Once :attr:`_finished` is set,
+    nothing more is read.
+    """
+
+    def __init__(self) -> None:
+        self.replay: Mapping[str, Json] = {}
+        self._reader = AnswerReader()
+        self._finished = False
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        """See :class:`StreamParser`."""
+        events: list[Event] = []
+        if not self._finished:
+            with keeping(events):
+                self._frames(self._reader.feed(data), events)
+        return events
+
+    def end(self) -> Sequence[Event]:
+        """See :class:`StreamParser`."""
+        events: list[Event] = []
+        if self._finished:
+            return events
+        with keeping(events):
+            self._frames(self._reader.end(), events)
+            if self._reader.document is not None:
+                self._document(self._reader.document, events)
+            if not self._finished:
+                self._cut_short(events)
+        return events
+
+    def _frames(self, frames: Sequence[Frame], events: list[Event]) -> None:
+        for frame in frames:
+            if not self._finished:
+                self._frame(frame, events)
+
+    @abstractmethod
+    def _frame(self, frame: Frame, events: list[Event]) -> None:
+        """One frame."""
+
+    @abstractmethod
+    def _document(self, body: bytes, events: list[Event]) -> None:
+        """One whole document."""
+
+    @abstractmethod
+    def _cut_short(self, events: list[Event]) -> None:
+        """The bytes ended before the answer did, as far as the frames say: finish all the same, or raise."""
 
 
 @runtime_checkable

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from piproxy import jsontext
-from piproxy.errors import UpstreamBroken, UpstreamError
+from piproxy.errors import UpstreamBroken
 from piproxy.events import Event, Usage
-from piproxy.framing.answer import AnswerReader
-from piproxy.jsontext import Json
+from piproxy.framing.sse import Frame
 from piproxy.wire.anthropic_messages.failure import stream_failure
 from piproxy.wire.anthropic_messages.message import Message
 from piproxy.wire.anthropic_messages.notes import Notes
-from piproxy.wire.room import WireRequest, keeping
+from piproxy.wire.room import FrameParser, WireRequest
 
 
 def stream_parser(request: WireRequest, content_type: str) -> MessageParser:  # noqa: ARG001
@@ -20,57 +19,46 @@ def stream_parser(request: WireRequest, content_type: str) -> MessageParser:  # 
     return MessageParser(request.notes if isinstance(request.notes, Notes) else Notes())
 
 
-class MessageParser:
+class MessageParser(FrameParser):
     """One answer. An ``error`` event raises :class:`~piproxy.errors.ProviderError`; an answer without ``message_stop``
     or without a stop reason is :class:`~piproxy.errors.UpstreamBroken`.
     """
 
     def __init__(self, notes: Notes) -> None:
-        self._reader = AnswerReader()
+        super().__init__()
         self._message = Message(notes)
-
-    @property
-    def replay(self) -> Mapping[str, Json]:
-        """The layout of a message that thinks and calls tools; empty before its end."""
-        return self._message.replay
 
     @property
     def usage_so_far(self) -> Usage | None:
         """See :class:`~piproxy.wire.room.TellsUsage`."""
         return self._message.usage_so_far
 
-    def feed(self, data: bytes) -> Sequence[Event]:
-        events: list[Event] = []
-        with keeping(events):
-            for frame in self._reader.feed(data):
-                events.extend(self._frame(frame.data, frame.event))
-        return events
+    def _frame(self, frame: Frame, events: list[Event]) -> None:
+        events.extend(self._event(frame.data, frame.event))
+        self._note_end()
 
-    def end(self) -> Sequence[Event]:
-        events: list[Event] = []
-        with keeping(events):
-            for frame in self._reader.end():
-                events.extend(self._frame(frame.data, frame.event))
-            if self._reader.document is not None:
-                events.extend(self._document(self._reader.document))
-            if not self._message.done:
-                raise self._cut_short()
-        return events
+    def _document(self, body: bytes, events: list[Event]) -> None:
+        events.extend(self._whole(body))
+        self._note_end()
 
-    def _cut_short(self) -> UpstreamError:
-        """The error of a stream without ``message_stop``; a bare error document behind it says why."""
+    def _note_end(self) -> None:
+        self._finished = self._message.done
+        self.replay = self._message.replay
+
+    def _cut_short(self, events: list[Event]) -> None:  # noqa: ARG002 - only message_stop finishes
+        """A stream without ``message_stop`` is an error; a bare error document behind it says why."""
         try:
             said = jsontext.parse(self._reader.strays)
         except (ValueError, RecursionError):
             said = None
         if isinstance(said, dict) and said.get("error"):
-            return stream_failure(said)
+            raise stream_failure(said)
         if self._message.started:
-            return UpstreamBroken("The provider's stream ended before message_stop.")
-        return UpstreamBroken("The provider answered with something that is no message.")
+            raise UpstreamBroken("The provider's stream ended before message_stop.")
+        raise UpstreamBroken("The provider answered with something that is no message.")
 
-    def _frame(self, data: str, name: str | None) -> Iterator[Event]:
-        if self._message.done or data.strip() in ("", "[DONE]"):
+    def _event(self, data: str, name: str | None) -> Iterator[Event]:
+        if data.strip() in ("", "[DONE]"):
             return
         try:
             event = jsontext.parse(data)
@@ -99,7 +87,7 @@ class MessageParser:
             case _:  # ping, and whatever the API adds
                 pass
 
-    def _document(self, body: bytes) -> Iterator[Event]:
+    def _whole(self, body: bytes) -> Iterator[Event]:
         """A whole message as one JSON document."""
         try:
             message = jsontext.parse(body)

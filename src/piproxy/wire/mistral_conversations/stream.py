@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from piproxy import budget, jsontext
 from piproxy.errors import UpstreamBroken
 from piproxy.events import Event, Finish, FinishReason, ReasoningDelta, Started, TextDelta, ToolCallDelta, Usage
-from piproxy.framing.answer import AnswerReader
 from piproxy.framing.sse import Frame
 from piproxy.jsontext import Json
 from piproxy.wire.mistral_conversations.calls import Calls
 from piproxy.wire.mistral_conversations.failure import cut_short, stopped_with_error, stream_failure
 from piproxy.wire.mistral_conversations.notes import Notes, notes_of
-from piproxy.wire.room import StreamParser, WireRequest, keeping
+from piproxy.wire.room import FrameParser, StreamParser, WireRequest
 
 _FINISH: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -30,16 +29,14 @@ def stream_parser(request: WireRequest, content_type: str) -> StreamParser:  # n
     return MistralParser(notes_of(request))
 
 
-class MistralParser:
+class MistralParser(FrameParser):
     """One answer; it is complete at ``[DONE]``, or at its end if a finish reason came."""
 
     def __init__(self, notes: Notes) -> None:
-        self.replay: Mapping[str, Json] = {}
+        super().__init__()
         self._notes = notes
-        self._reader = AnswerReader()
         self._calls = Calls(notes.wire_id)
         self._started = False
-        self._finished = False
         self._reason: str | None = None
         self._usage: Usage | None = None
         self._said = 0
@@ -50,40 +47,22 @@ class MistralParser:
         """See :class:`~piproxy.wire.room.TellsUsage`."""
         return self._usage or (self._estimate() if self._started else None)
 
-    def feed(self, data: bytes) -> Sequence[Event]:
-        """See :class:`~piproxy.wire.room.StreamParser`."""
-        events: list[Event] = []
-        if not self._finished:
-            with keeping(events):
-                self._frames(self._reader.feed(data), events)
-        return events
+    def _frame(self, frame: Frame, events: list[Event]) -> None:
+        text = frame.data.strip()
+        if text == "[DONE]":
+            if not self._started:
+                raise UpstreamBroken("The provider sent an empty answer.")
+            self._finish(events)
+        elif text:
+            self._chunk(_object(text), events)
 
-    def end(self) -> Sequence[Event]:
-        """See :class:`~piproxy.wire.room.StreamParser`."""
-        events: list[Event] = []
-        if self._finished:
-            return events
-        with keeping(events):
-            self._frames(self._reader.end(), events)
-            if self._reader.document is not None:
-                self._chunk(_object(self._reader.document), events)
-            if not self._finished:
-                if self._reason is None:
-                    raise cut_short(self._reader.strays)
-                self._finish(events)
-        return events
+    def _document(self, body: bytes, events: list[Event]) -> None:
+        self._chunk(_object(body), events)
 
-    def _frames(self, frames: Sequence[Frame], events: list[Event]) -> None:
-        for frame in frames:
-            text = frame.data.strip()
-            if self._finished or not text:
-                continue
-            if text == "[DONE]":
-                if not self._started:
-                    raise UpstreamBroken("The provider sent an empty answer.")
-                self._finish(events)
-            else:
-                self._chunk(_object(text), events)
+    def _cut_short(self, events: list[Event]) -> None:
+        if self._reason is None:
+            raise cut_short(self._reader.strays)
+        self._finish(events)
 
     def _chunk(self, chunk: Mapping[str, Json], events: list[Event]) -> None:
         """One chunk of the stream, or the whole answer, which differs in ``message`` for ``delta``."""

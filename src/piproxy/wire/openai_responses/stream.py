@@ -12,7 +12,6 @@ from typing import Final
 from piproxy import jsontext
 from piproxy.errors import UpstreamBroken, UpstreamError
 from piproxy.events import Event, Finish, FinishReason, ReasoningOpaque, Started, Usage
-from piproxy.framing.answer import AnswerReader
 from piproxy.framing.sse import Frame
 from piproxy.jsontext import Json
 from piproxy.wire.openai_responses import replay
@@ -21,7 +20,7 @@ from piproxy.wire.openai_responses.failure import cut_short, stream_failure
 from piproxy.wire.openai_responses.notes import Notes, notes_of
 from piproxy.wire.openai_responses.speech import Kind, Speech
 from piproxy.wire.openai_responses.usage import counted, estimated
-from piproxy.wire.room import StreamParser, WireRequest, keeping
+from piproxy.wire.room import FrameParser, StreamParser, WireRequest
 
 _WAITING: Final = ("response.created", "response.queued", "response.in_progress")
 """Nothing is answered yet: a failure may still follow, and should keep its own HTTP status."""
@@ -54,52 +53,31 @@ def stream_parser(request: WireRequest, content_type: str) -> StreamParser:  # n
     return ResponsesParser(notes_of(request))
 
 
-class ResponsesParser:
+class ResponsesParser(FrameParser):
     """One answer."""
 
     def __init__(self, notes: Notes) -> None:
-        self.replay: Mapping[str, Json] = {}
+        super().__init__()
         self._notes = notes
-        self._reader = AnswerReader()
         self._speech = Speech(notes.stops, logprobs=notes.logprobs)
         self._calls = Calls(notes.wire_id)
         self._done_items: dict[int, Mapping[str, Json]] = {}
         self._last_key: Hashable = 0
         self._head: tuple[str | None, str | None] = (None, None)
         self._started = False
-        self._finished = False
 
     @property
     def usage_so_far(self) -> Usage | None:
         """See :class:`~piproxy.wire.room.TellsUsage`."""
         return self._estimate() if self._started else None
 
-    def feed(self, data: bytes) -> Sequence[Event]:
-        """See :class:`~piproxy.wire.room.StreamParser`."""
-        events: list[Event] = []
-        if not self._finished:
-            with keeping(events):
-                self._frames(self._reader.feed(data), events)
-        return events
+    def _frame(self, frame: Frame, events: list[Event]) -> None:
+        text = frame.data.strip()
+        if text and text != "[DONE]":
+            self._event(_object(text), frame.event, events)
 
-    def end(self) -> Sequence[Event]:
-        """See :class:`~piproxy.wire.room.StreamParser`."""
-        events: list[Event] = []
-        if self._finished:
-            return events
-        with keeping(events):
-            self._frames(self._reader.end(), events)
-            if self._reader.document is not None:
-                self._document(self._reader.document, events)
-            if not self._finished:
-                raise cut_short(self._reader.strays)
-        return events
-
-    def _frames(self, frames: Sequence[Frame], events: list[Event]) -> None:
-        for frame in frames:
-            text = frame.data.strip()
-            if text and text != "[DONE]" and not self._finished:
-                self._event(_object(text), frame.event, events)
+    def _cut_short(self, events: list[Event]) -> None:  # noqa: ARG002 - only the terminal event finishes
+        raise cut_short(self._reader.strays)
 
     def _document(self, body: bytes, events: list[Event]) -> None:
         """A whole response with status 200, or an error in its place."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -20,13 +20,13 @@ from piproxy.events import (
     ToolCallStart,
     Usage,
 )
-from piproxy.framing.answer import AnswerReader
+from piproxy.framing.sse import Frame
 from piproxy.functiontools import free_text
 from piproxy.jsontext import Json
 from piproxy.wire.pi_messages import replay
 from piproxy.wire.pi_messages.failure import stream_failure
 from piproxy.wire.pi_messages.notes import Notes
-from piproxy.wire.room import WireRequest, keeping
+from piproxy.wire.room import FrameParser, WireRequest
 
 _FINISH: Final[Mapping[str, FinishReason]] = {"stop": "stop", "length": "length", "toolUse": "tool_calls"}
 
@@ -54,38 +54,24 @@ def stream_parser(request: WireRequest, content_type: str) -> EventParser:  # no
     return EventParser(request.notes if isinstance(request.notes, Notes) else Notes())
 
 
-class EventParser:
+class EventParser(FrameParser):
     """One answer. Blocks are numbered by ``contentIndex``: the next one, or one that exists."""
 
     def __init__(self, notes: Notes) -> None:
-        self.replay: Mapping[str, Json] = {}
+        super().__init__()
         self._notes = notes
-        self._reader = AnswerReader()
         self._blocks: list[_Block] = []
         self._ids: set[str] = set()
         self._thoughts = 0
         self._started = False
-        self._done = False
 
-    def feed(self, data: bytes) -> Sequence[Event]:
-        events: list[Event] = []
-        with keeping(events):
-            for frame in self._reader.feed(data):
-                events.extend(self._frame(frame.data))
-        return events
+    def _frame(self, frame: Frame, events: list[Event]) -> None:
+        events.extend(self._event(frame.data))
 
-    def end(self) -> Sequence[Event]:
-        events: list[Event] = []
-        with keeping(events):
-            for frame in self._reader.end():
-                events.extend(self._frame(frame.data))
-            if self._reader.document is not None:
-                self._document(self._reader.document)
-            if not self._done:
-                raise UpstreamBroken("The provider's stream ended without its last event.")
-        return events
+    def _cut_short(self, events: list[Event]) -> None:  # noqa: ARG002 - only the last event finishes
+        raise UpstreamBroken("The provider's stream ended without its last event.")
 
-    def _document(self, body: bytes) -> None:
+    def _document(self, body: bytes, events: list[Event]) -> None:  # noqa: ARG002 - see below
         """There is no answer in one piece: a document is an error."""
         try:
             value = jsontext.parse(body)
@@ -94,9 +80,9 @@ class EventParser:
         if isinstance(value, dict) and value.get("error"):
             raise stream_failure(value)
 
-    def _frame(self, data: str) -> Iterator[Event]:
+    def _event(self, data: str) -> Iterator[Event]:
         line = data.partition("\n")[0].strip()  # only the first data line of a frame counts
-        if self._done or line in ("", "[DONE]"):
+        if line in ("", "[DONE]"):
             return
         try:
             event = jsontext.parse(line)
@@ -209,7 +195,7 @@ class EventParser:
             raise stream_failure(event)
         if not isinstance(reason, str) or reason == "deferred":
             raise UpstreamBroken("The provider ended without an answer.")
-        self._done = True
+        self._finished = True
         first = next((block for block in self._blocks if block.kind == "toolcall"), None)
         signed = any(name.endswith("Signature") for block in self._blocks for name in block.kept)
         if first is not None and signed:

@@ -238,6 +238,46 @@ async def test_errors_reach_pages_that_may_ask(tmp_path: Path, autojump_clock: M
         assert (foreign.status, "access-control-allow-origin" in foreign.headers) == (403, False)
 
 
+@pytest.mark.parametrize(
+    ("setting", "origin", "status"),
+    [
+        (("https://app.example",), "https://app.example", 200),
+        (("https://app.example",), "https://app.example.evil.example", 403),
+        (("https://app.example",), "http://app.example", 403),
+        (("https://app.example",), "https://app.example:8443", 403),
+        (("https://app.example",), "null", 403),
+        (("*",), "https://anything.example", 200),
+        ((), "https://app.example", 403),
+        ((), "http://localhost:5173", 200),
+    ],
+)
+async def test_pages_that_are_allowed_get_all_of_cors(
+    setting: tuple[str, ...], origin: str, status: int, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Preflight, answer, stream and error; a page that is not allowed gets none, and the provider is not asked."""
+    async with gateway(tmp_path, hello, flags={"allowed_origins": setting}) as g:
+        wish = {"origin": origin, "access_control_request_method": "POST"}
+        replies = [
+            await ask(g, "OPTIONS", URL, **wish),
+            await ask(g, "POST", URL, CHAT, origin=origin),
+            await ask(g, "POST", URL, {**CHAT, "stream": True}, origin=origin),
+            await ask(g, "POST", URL, {**CHAT, "n": 2}, origin=origin),
+        ]
+        allowed = status == 200
+        assert [reply.status for reply in replies] == ([204, 200, 200, 422] if allowed else [403] * 4)
+        for reply in replies:
+            assert reply.headers.get("access-control-allow-origin") == (origin if allowed else None)
+            assert reply.headers.get("access-control-expose-headers") == ("*" if allowed else None)
+        assert len(g.provider.asked) == (2 if allowed else 0)
+
+
+@pytest.mark.parametrize(("host", "status"), [("box.lan:4141", 200), ("BOX.LAN", 200), ("other.lan", 403)])
+async def test_hosts_that_are_allowed(host: str, status: int, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """By the setting, in any case and with any port."""
+    async with gateway(tmp_path, nobody, flags={"allowed_hosts": ("box.lan",)}) as g:
+        assert (await ask(g, "GET", "/v1/models", host=host)).status == status
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_http_1_0_without_any_header(stream: bool, tmp_path: Path, autojump_clock: MockClock) -> None:
     """No host, no type: an answer, and the connection ends with it."""

@@ -118,6 +118,8 @@ class Record:
     """As :func:`piproxy.logged.logged` puts it: no words of others."""
     bug: Exception | None = None
     dropped: tuple[str, ...] = ()
+    cut: Callable[[], None] | None = None
+    """Lets the provider know at once that the client has gone, before the tasks between them have their turns."""
 
 
 class Encoder(Protocol):
@@ -367,9 +369,11 @@ class Exchange:
         record.dropped = request.dropped
         headers = auth.sign(request, credential, now=datetime.now(UTC))
         deadline.first_byte()
-        async with self._upstream.stream(
+        upstream = self._upstream.stream(
             request.method, request.url, headers=headers, body=request.body, connection=deadline.connection
-        ) as answer:
+        )
+        record.cut = getattr(upstream, "cut", None)
+        async with upstream as answer:
             record.upstream_id = _upstream_id(answer.headers)
             if not 200 <= answer.status < 300:
                 deadline.client()

@@ -62,7 +62,7 @@ class Connection(TrioASGIHTTPConnection):
         try:
             async with trio.open_nursery() as nursery:
                 scope[NURSERY] = nursery
-                scope[LEAVE] = partial(self._leave, nursery.cancel_scope)
+                scope[LEAVE] = partial(self._leave, record, nursery.cancel_scope)
                 nursery.start_soon(self.handle_messages, nursery, request, partial(self._receive, receive))
                 await self.handle_request(nursery, request, partial(self._send, send))
         except BaseException:
@@ -80,9 +80,11 @@ class Connection(TrioASGIHTTPConnection):
         await self._send_response(send, response)
         nursery.cancel_scope.cancel()
 
-    def _leave(self, scope: trio.CancelScope) -> None:
+    def _leave(self, record: Record, scope: trio.CancelScope) -> None:
         if not self._ended:
             self._left = True
+            if record.cut is not None:
+                record.cut()
             scope.cancel()
 
     async def _receive(self, receive: ASGIReceiveCallable) -> ASGIReceiveEvent:

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import trio
 
@@ -77,10 +77,8 @@ class Connection:
     @property
     def stale(self) -> bool:
         """The provider has closed it, or says something that nobody asked for."""
-        socket = getattr(self._stream, "socket", None) or getattr(
-            getattr(self._stream, "transport_stream", None), "socket", None
-        )
-        return socket is not None and bool(socket.is_readable())
+        below = self._socket
+        return below is not None and bool(below.is_readable())
 
     async def ask(self, method: bytes, target: bytes, headers: Headers, body: bytes) -> Head:
         """Send a request and wait for the head of its answer. Raises :class:`UpstreamUnreachable` when none comes."""
@@ -110,6 +108,18 @@ class Connection:
             if body := self._body.feed(data):
                 return body
         return b""
+
+    def cut(self) -> None:
+        """Let the provider know now that nobody listens; whoever uses this connection has to close it all the same."""
+        with suppress(AttributeError, OSError):  # not a socket, or closed already
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def _socket(self) -> Any:
+        """The socket below, where there is one."""
+        return getattr(self._stream, "socket", None) or getattr(
+            getattr(self._stream, "transport_stream", None), "socket", None
+        )
 
     async def aclose(self) -> None:
         """At once; what the provider still says is not waited for."""

@@ -295,6 +295,12 @@ class _Own:
     ) -> None:
         self._pool = pool
         self._asked = method, url, headers, body, tell
+        self._connection: Connection | None = None
+
+    def cut(self) -> None:
+        """Nobody wants the answer any more: the provider hears it now, the block ends when its task has its turn."""
+        if self._connection is not None:
+            self._connection.cut()
 
     async def __aenter__(self) -> Answer:
         method, url, headers, body, tell = self._asked
@@ -304,20 +310,21 @@ class _Own:
         except ValueError:
             raise GatewayError(BAD_HEADER, status=502) from None
         del self._asked  # the body may be large, and is not needed when it has been sent
-        self._connection = await self._pool.get(target.origin, tell)
+        connection = self._connection = await self._pool.get(target.origin, tell)
         try:
-            head = await self._connection.ask(method.encode("ascii"), target.path, fields, body)
+            head = await connection.ask(method.encode("ascii"), target.path, fields, body)
         except BaseException:
-            await self._connection.aclose()
+            await connection.aclose()
             raise
-        return OwnAnswer(head, self._connection)
+        return OwnAnswer(head, connection)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._pool.take_back(self._connection):
+        connection, self._connection = self._connection, None  # in the pool it is somebody else's
+        if connection is not None and not self._pool.take_back(connection):
             with trio.CancelScope(shield=True):  # nothing in here waits: sockets are closed by force
-                await self._connection.aclose()
+                await connection.aclose()
 
 
 @asynccontextmanager

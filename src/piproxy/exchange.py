@@ -14,7 +14,7 @@ and no client could know that trying again helps.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -139,6 +139,18 @@ class StreamingEncoder(Encoder, Protocol):
     def keep_alive(self) -> bytes: ...
 
 
+class Sink(Protocol):
+    """Takes an answer's frames to the client; a memory channel does."""
+
+    def send_nowait(self, value: bytes, /) -> None:
+        """Raises :class:`trio.WouldBlock` when the client is not ready."""
+        ...
+
+    async def send(self, value: bytes, /) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
 class Upstream(Protocol):
     """The way to the providers."""
 
@@ -246,7 +258,7 @@ class Exchange:
         self,
         call: Call,
         encoder: StreamingEncoder,
-        out: trio.MemorySendChannel[bytes],
+        out: Sink,
         *,
         task_status: trio.TaskStatus[Head] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -277,7 +289,7 @@ class Exchange:
                 progress.sent_at = trio.current_time()
             return None
 
-        async with out:
+        async with aclosing(out):
             try:
                 async with trio.open_nursery() as beside:
                     beside.start_soon(self._tick, progress, begin, encoder, out)
@@ -304,7 +316,7 @@ class Exchange:
         progress: _Progress,
         begin: Callable[[], None],
         encoder: StreamingEncoder,
-        out: trio.MemorySendChannel[bytes],
+        out: Sink,
     ) -> None:
         """Begin the answer when the provider thinks for long, then tell the client from time to time that we live."""
         await trio.sleep(self.limits.hold)

@@ -15,7 +15,8 @@ from piproxy.openai.body import parse_body
 from piproxy.openai.decode import read
 from piproxy.openai.encode import Fold, StreamEncoder
 from piproxy.pi.cost import cost_of
-from piproxy.server.connection import BODY, EXCESS, NURSERY, RECORD, ChannelBody
+from piproxy.server.body import WRITER, StreamBody
+from piproxy.server.connection import BODY, EXCESS, NURSERY, RECORD
 from piproxy.server.engine import Engine
 
 UPSTREAM_KEY: Final = "x-pi-upstream-api-key"
@@ -60,13 +61,13 @@ class ChatView:
             head, whole = await engine.exchange.whole(call, Fold(**about))
             return _response(whole, head, record, decoded.ignored, "application/json")
         nursery: trio.Nursery = scope[NURSERY]
-        into, out_of = trio.open_memory_channel[bytes](0)
+        body = StreamBody(scope.get(WRITER))
         try:
-            head = await nursery.start(engine.exchange.stream, call, StreamEncoder(**about), into)
+            head = await nursery.start(engine.exchange.stream, call, StreamEncoder(**about), body)
         except BaseException:
-            out_of.close()
+            body.abandon()
             raise
-        response = _response(ChannelBody(out_of), head, record, decoded.ignored, "text/event-stream; charset=utf-8")
+        response = _response(body, head, record, decoded.ignored, "text/event-stream; charset=utf-8")
         response.headers["cache-control"] = "no-cache"
         response.headers["x-accel-buffering"] = "no"
         return response
@@ -84,7 +85,7 @@ def _refuse_compressed(coding: str | None) -> None:
 
 
 def _response(
-    body: bytes | ChannelBody, head: Head, record: Record, ignored: tuple[str, ...], content_type: str
+    body: bytes | StreamBody, head: Head, record: Record, ignored: tuple[str, ...], content_type: str
 ) -> Response:
     response = Response(body, content_type=content_type)
     if lost := tuple(dict.fromkeys((*ignored, *head.dropped))):

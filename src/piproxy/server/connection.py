@@ -16,16 +16,14 @@ an image too: it grows here, and the view takes it from the scope (``BODY``) whe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, cast
 
 import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, HTTPScope
 from quart import Quart
 from quart.wrappers import Request
-from quart.wrappers.response import ResponseBody
 from quart_trio.asgi import TrioASGIHTTPConnection
 
 from piproxy.exchange import Ending, Record
@@ -122,24 +120,3 @@ class Connection(TrioASGIHTTPConnection):
             if not message.get("more_body", False) or self._missing == 0:
                 self._ended = True
         await send(message)
-
-
-class ChannelBody(ResponseBody):
-    """A response body that comes out of a memory channel.
-
-    Not a generator: one that is left suspended would hold its scope open in the wrong task (trio issue 638).
-    """
-
-    def __init__(self, channel: trio.MemoryReceiveChannel[bytes]) -> None:
-        self._channel = channel
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._channel.close()
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._channel

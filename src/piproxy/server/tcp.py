@@ -34,6 +34,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, Scope
 from hypercorn.utils import parse_socket_addr
 
+from piproxy.server.body import WRITER
 from piproxy.server.connection import LEAVE
 from piproxy.server.http2 import Http2
 
@@ -94,6 +95,7 @@ class ClientConnection(TCPServer):
         self.idle_task: Any = self._idle
         self._http: _Protocols | None = None
         self._lingering = False
+        self._unsent = b""
 
     async def run(self) -> None:
         secured = hasattr(self.stream, "do_handshake")
@@ -122,8 +124,24 @@ class ClientConnection(TCPServer):
             else:
                 await self._send_first(event.data)
 
+    def write_now(self, data: bytes) -> bool:
+        """Send without waiting: was that all of it? The rest is the next to be sent, by :meth:`flush`.
+
+        Raises :class:`trio.WouldBlock`, and takes nothing, while something else is being sent.
+        """
+        if self._unsent or self.send_lock.locked():
+            raise trio.WouldBlock
+        self._unsent = data[self._send_now(data) :]
+        return not self._unsent
+
+    async def flush(self) -> None:
+        """Send what :meth:`write_now` left."""
+        await self.send_lock.acquire()
+        await self._send_first(b"")
+
     async def _send_first(self, data: bytes) -> None:
         """Send; the lock is ours."""
+        data, self._unsent = self._unsent + data, b""
         try:
             sent = self._send_now(data)
             if sent < len(data):
@@ -140,7 +158,8 @@ class ClientConnection(TCPServer):
 
     async def _serve(self, *, secured: bool) -> None:
         socket = self.stream.transport_stream.socket if secured else self.stream.socket
-        async with _Tasks() as tasks:
+        tasks = _Tasks()
+        async with tasks:
             self._task_group = tasks
             parts = (
                 self.app,
@@ -154,6 +173,8 @@ class ClientConnection(TCPServer):
                 self.protocol_send,
             )
             protocol: Any = _Protocols(parts, self.stream, self._stall)
+            if hasattr(self.stream, "send_now"):
+                tasks.writer = BodyWriter(self, protocol)
             if secured and self.stream.selected_alpn_protocol() == "h2":
                 await protocol.upgrade()
             self.protocol = self._http = protocol
@@ -195,6 +216,8 @@ class _Tasks(TaskGroup):
     and the next piece would wait for it for ever, and with it the whole connection.
     """
 
+    writer: BodyWriter | None = None
+
     async def spawn_app(
         self,
         app: AppWrapper,
@@ -203,6 +226,8 @@ class _Tasks(TaskGroup):
         send: Callable[[ASGISendEvent | None], Awaitable[None]],
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
         to_app, from_client = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
+        if self.writer is not None:
+            cast(dict[str, Any], scope)[WRITER] = self.writer
 
         async def run() -> None:
             with from_client:
@@ -227,6 +252,11 @@ class _Protocols:
         self._parts = parts
         self._stall = stall
         self._now: Http1 | Http2 = Http1(*parts, stream=stream)
+
+    @property
+    def in_chunks(self) -> bool:
+        """Is an answer on its way whose body goes out in chunks of HTTP/1.1?"""
+        return isinstance(self._now, Http1) and self._now.in_chunks
 
     @property
     def sending(self) -> bool:
@@ -259,11 +289,18 @@ class Http1(H11Protocol):
         self.send = self._joined
         self._held = b""
         self._holding = False
+        self._sized = False
+
+    @property
+    def in_chunks(self) -> bool:
+        """The head of an answer without a length is out, and more of its body may come."""
+        http = self.connection
+        return http.our_state is h11.SEND_BODY and http.their_http_version == b"1.1" and not self._sized
 
     async def stream_send(self, event: StreamEvent) -> None:
         # A head that announces a length has its body right behind it: both leave in one piece.
         if isinstance(event, Response):
-            self._holding = any(name == b"content-length" for name, _ in event.headers)
+            self._holding = self._sized = any(name == b"content-length" for name, _ in event.headers)
             if self.connection.their_state is h11.SEND_BODY:
                 event = replace(event, headers=[*event.headers, (b"connection", b"close")])
         else:
@@ -283,6 +320,30 @@ class Http1(H11Protocol):
             else:
                 await self._send(RawData(held))
                 await self._send(event)
+
+
+class BodyWriter:
+    """Pieces of a streamed body, straight to the socket.
+
+    On its way through Quart, Hypercorn and h11 a token costs as much as reading and translating it did. A chunk changes
+    nothing of h11's state, so that a body may go both ways, one piece this and the next that.
+    """
+
+    def __init__(self, connection: ClientConnection, http: _Protocols) -> None:
+        self._connection = connection
+        self._http = http
+
+    def write(self, piece: bytes) -> bool:
+        """Send one chunk: was that all of it? If not, :meth:`flush` sends the rest, and has to be called.
+
+        Raises :class:`trio.WouldBlock`, and takes nothing, where only the long way goes.
+        """
+        if not self._http.in_chunks:
+            raise trio.WouldBlock
+        return self._connection.write_now(b"%x\r\n%b\r\n" % (len(piece), piece))
+
+    async def flush(self) -> None:
+        await self._connection.flush()
 
 
 class _Watch:

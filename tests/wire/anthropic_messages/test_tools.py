@@ -9,8 +9,9 @@ from fakes.claude import COPILOT, FIREWORKS, OTHER, SONNET_45, body, chat, reque
 
 from piproxy.chat import ResponseFormat, Tool, ToolChoice
 from piproxy.errors import InvalidRequest
+from piproxy.functiontools import JSON_OBJECT
 from piproxy.wire.anthropic_messages.notes import Notes
-from piproxy.wire.anthropic_messages.tools import FINE_GRAINED, JSON_OBJECT
+from piproxy.wire.anthropic_messages.tools import FINE_GRAINED
 from piproxy.wire.room import Options
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}

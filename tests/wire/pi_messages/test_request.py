@@ -251,3 +251,12 @@ def test_what_cannot_be_carried(asked: Chat, error: type[ClientError]) -> None:
     """A request that would lose its point is refused."""
     with pytest.raises(error):
         build_request(asked, MODEL, Options())
+
+
+def test_a_grammar_is_told() -> None:
+    """The protocol has no place for the grammar of a free-text tool: its description says it."""
+    form = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: NUMBER"}}
+    system = told(UserMessage("Hi"), tools=(Tool("run", "Runs.", custom=True, format=form),))[0]
+    assert system["toolsAdded"][0]["description"] == (
+        "Runs.\n\nThe input must follow this lark grammar:\nstart: NUMBER"
+    )

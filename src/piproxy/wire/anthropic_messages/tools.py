@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from piproxy import functiontools
 from piproxy.chat import Chat, ResponseFormat, Tool, ToolChoice
 from piproxy.errors import InvalidRequest
-from piproxy.jsontext import Json, dump
+from piproxy.jsontext import Json
 from piproxy.wire.anthropic_messages import schemas
 from piproxy.wire.anthropic_messages.compat import Compat
 from piproxy.wire.anthropic_messages.identity import ToolNames
@@ -16,7 +17,6 @@ FINE_GRAINED: Final = "fine-grained-tool-streaming-2025-05-14"
 """The beta that streams arguments as they come, for endpoints that do not know ``eager_input_streaming``."""
 MAX_STRICT_TOOLS: Final = 20
 MAX_STRICT_UNIONS: Final = 16
-JSON_OBJECT: Final = "Answer with exactly one JSON object and nothing else: no prose before or after it, no code fence."
 _ANSWER_TOOL: Final = "json_response"
 
 
@@ -45,11 +45,11 @@ def tooling_for(chat: Chat, compat: Compat, names: ToolNames) -> Tooling:
     output_format = instruction = answer = None
     if form is not None and form.kind != "text":
         if form.kind == "json_object" or form.schema is None:
-            instruction = JSON_OBJECT
+            instruction = functiontools.instruction(form)
         elif compat.native and schemas.compiles(form.schema):
             output_format = {"type": "json_schema", "schema": schemas.output_schema(form.schema)}
         elif not _fits_a_tool(form.schema):
-            instruction = _instruction(form)
+            instruction = functiontools.instruction(form)
         elif choice is None or choice.mode in ("auto", "none") or not tools:
             answer = _answer_tool(form, tools)
     if answer is not None:
@@ -108,36 +108,17 @@ def _choice(choice: ToolChoice | None, names: ToolNames, *, single: bool) -> dic
 
 def _tool(tool: Tool, names: ToolNames, compat: Compat, *, strict: bool) -> dict[str, Json]:
     wire: dict[str, Json] = {"name": names.to_wire(tool.name)}
-    description = _free_text_description(tool) if tool.custom else tool.description
+    description = functiontools.description(tool)
     if description:
         wire["description"] = description
     if compat.eager_tool_input:
         wire["eager_input_streaming"] = True
     if strict:
         wire["strict"] = True
-    wire["input_schema"] = _FREE_TEXT if tool.custom else schemas.input_schema(tool.parameters)
+    wire["input_schema"] = functiontools.FREE_TEXT if tool.custom else schemas.input_schema(tool.parameters)
     if tool.cache_control is not None:
         wire["cache_control"] = tool.cache_control
     return wire
-
-
-_FREE_TEXT: Final[dict[str, Json]] = {
-    "type": "object",
-    "properties": {"input": {"type": "string", "description": "The whole input of the tool, as free text."}},
-    "required": ["input"],
-    "additionalProperties": False,
-}
-"""A free-text tool, for an API that knows only functions."""
-
-
-def _free_text_description(tool: Tool) -> str:
-    """The description with the grammar, if there is one, that the input must follow."""
-    format_ = tool.format
-    if not isinstance(format_, dict) or format_.get("type") != "grammar":
-        return tool.description or ""
-    grammar = format_.get("grammar", format_)
-    rules = f"The input must follow this {grammar.get('syntax')} grammar:\n{grammar.get('definition')}"
-    return f"{tool.description}\n\n{rules}" if tool.description else rules
 
 
 def _strict(tools: tuple[Tool, ...], compat: Compat) -> frozenset[str]:
@@ -163,11 +144,3 @@ def _answer_tool(form: ResponseFormat, tools: tuple[Tool, ...]) -> Tool:
     told = "Give your whole answer by calling this tool once."
     tool = Tool(name, told, form.schema)
     return replace(tool, description=f"{form.description}\n\n{told}") if form.description else tool
-
-
-def _instruction(form: ResponseFormat) -> str:
-    told = (
-        "Answer with exactly one JSON value and nothing else: no prose before or after it, no code fence. "
-        f"It must be valid against this JSON schema:\n{dump(form.schema).decode()}"
-    )
-    return f"{form.description}\n\n{told}" if form.description else told

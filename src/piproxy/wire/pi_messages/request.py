@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from piproxy import budget, jsontext, thinking, transcript
-from piproxy.chat import Chat, ResponseFormat, Tool, ToolChoice
+from piproxy import budget, functiontools, jsontext, thinking, transcript
+from piproxy.chat import Chat, Tool, ToolChoice
 from piproxy.errors import UnsupportedParameter
-from piproxy.jsontext import Json, dump
+from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.wire.pi_messages.messages import transcript_of
 from piproxy.wire.pi_messages.notes import Notes
@@ -29,13 +29,6 @@ _HONOURED: Final = frozenset(
 )
 """Fields that have a place; the protocol has none for any other."""
 _REFUSED: Final = ("logit_bias", "logprobs", "top_logprobs", "web_search_options")
-_FREE_TEXT: Final[dict[str, Json]] = {
-    "type": "object",
-    "properties": {"input": {"type": "string", "description": "The whole input of the tool, as free text."}},
-    "required": ["input"],
-    "additionalProperties": False,
-}
-_ONLY_JSON: Final = "Answer with exactly one JSON {} and nothing else: no prose before or after it, no code fence."
 
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
@@ -49,7 +42,8 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     messages = transcript.repaired(chat.messages, takes_images=model.takes_images)
     choice = chat.tool_choice
     tools = [tool for tool in chat.tools if choice is None or choice.mode == "named" or _among(tool, choice)]
-    instruction = _instruction(chat.response_format)
+    form = chat.response_format  # the protocol has no field for it: the system prompt asks for it
+    instruction = None if form is None or form.kind == "text" else functiontools.instruction(form)
     body = {
         "model": model.id,
         "context": {"messages": transcript_of(messages, [_tool(t) for t in tools], instruction, model, options.replay)},
@@ -105,16 +99,6 @@ def _tool(tool: Tool) -> dict[str, Json]:
     parameters = tool.parameters if tool.parameters is not None else {"type": "object", "properties": {}}
     return {
         "name": tool.name,
-        "description": tool.description or "",
-        "parameters": _FREE_TEXT if tool.custom else parameters,
+        "description": functiontools.description(tool),
+        "parameters": functiontools.FREE_TEXT if tool.custom else parameters,
     }
-
-
-def _instruction(form: ResponseFormat | None) -> str | None:
-    """The protocol has no field for the form of the answer: the system prompt asks for it."""
-    if form is None or form.kind == "text":
-        return None
-    if form.kind == "json_object" or form.schema is None:
-        return _ONLY_JSON.format("object")
-    told = f"{_ONLY_JSON.format('value')} It must be valid against this JSON schema:\n{dump(form.schema).decode()}"
-    return f"{form.description}\n\n{told}" if form.description else told

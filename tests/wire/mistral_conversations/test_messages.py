@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from piproxy import jsontext
 from piproxy.chat import (
     AssistantMessage,
     Audio,
@@ -35,7 +36,9 @@ LAST = UserMessage("go on")
 
 
 def made(*messages: Message, model: Model = MODEL) -> list[Any]:
-    return wire_messages((*messages, LAST), model)[:-1]
+    """As they stand on the wire."""
+    written: list[Any] = jsontext.parse(jsontext.dump(wire_messages((*messages, LAST), model)))
+    return written[:-1]
 
 
 @pytest.mark.parametrize(

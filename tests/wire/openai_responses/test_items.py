@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from piproxy import jsontext
 from piproxy.chat import (
     AssistantMessage,
     File,
@@ -33,7 +34,9 @@ SEALED = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content":
 
 
 def items(*messages: Message, model: Model = MODEL, replay: dict[str, Any] | None = None) -> list[Any]:
-    return input_items(messages, model, Options(replay=replay or {}))
+    """As they stand on the wire."""
+    written: list[Any] = jsontext.parse(jsontext.dump(input_items(messages, model, Options(replay=replay or {}))))
+    return written
 
 
 @pytest.mark.parametrize(

@@ -359,9 +359,11 @@ class Exchange:
             await self._ask_with(credential, call, deliver, deadline)
         except PiproxyError as error:
             # Some providers repeat the key, the one that they refuse above all.
-            error.message = conceal(error.message, credential.secrets)
-            error.code = error.code and conceal(error.code, credential.secrets)
-            error.param = error.param and conceal(error.param, credential.secrets)
+            secrets = credential.secrets
+            error.message = conceal(error.message, secrets)
+            error.code = error.code and conceal(error.code, secrets)
+            error.param = error.param and conceal(error.param, secrets)
+            error.headers = {name: conceal(value, secrets) for name, value in error.headers.items()}
             raise
 
     async def _ask_with(self, credential: Credential, call: Call, deliver: Deliver, deadline: _Deadline) -> None:
@@ -386,7 +388,8 @@ class Exchange:
         )
         record.cut = getattr(upstream, "cut", None)
         async with upstream as answer:
-            record.upstream_id = _upstream_id(answer.headers)
+            if (upstream_id := _upstream_id(answer.headers)) is not None:
+                record.upstream_id = conceal(upstream_id, credential.secrets)
             if not 200 <= answer.status < 300:
                 deadline.client()
                 body: list[bytes] = []

@@ -106,6 +106,7 @@ def refusing(status: int, **headers: str) -> Callable[..., Any]:
     async def refuse(talk: Conversation) -> None:
         bare = "? ".join(value.rpartition(" ")[2] for value in talk.asked.headers.values())
         message = f"No. You sent {talk.asked.headers} to {talk.asked.target}. What is {bare}?"
-        await talk.json(status, json.dumps({"error": {"message": message}}).encode(), **headers)
+        shown = {"x_request_id": bare[:2000], "x_ratelimit_of": bare[:2000], **headers}
+        await talk.json(status, json.dumps({"error": {"message": message}}).encode(), **shown)
 
     return refuse

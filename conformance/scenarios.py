@@ -127,6 +127,10 @@ def _abort(_: Asked) -> Answer:
     return Answer(parts=(Say(LONG),), pause=0.1)
 
 
+def _structured_retry(asked: Asked) -> Answer:
+    return _structured(asked) if asked.number else _retry(asked)
+
+
 def _cut_short(_: Asked) -> Answer:
     return said(TEXT, finish="cut")
 
@@ -175,6 +179,9 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "structured-stream": Scenario(_structured, {"object": json.loads(RECIPE)}, "an object, read while it grows"),
     "structured-image": Scenario(_structured, {"object": json.loads(RECIPE)}, "an object about an image"),
     "structured-error": Scenario(_error, {"error": REFUSAL}, "an object is asked for, and the provider refuses"),
+    "structured-retry": Scenario(
+        _structured_retry, {"object": json.loads(RECIPE)}, "too many requests, then an object by way of a tool"
+    ),
     "nobody": Scenario(_text, {"failed": True}, "a model that does not exist"),
     "together": Scenario(_text, {"text": "four answers"}, "four streams at once on one connection"),
     "byte-by-byte": Scenario(_text, {"text": TEXT}, "the request comes a byte at a time"),

@@ -125,6 +125,36 @@ def test_the_readme_counts_right() -> None:
         assert f"| {name} | {client.version} | {len(folders(f'/{name}/'))} |" in text
 
 
+CELLS = {
+    "text": {"text"},
+    "streaming": {"stream", "structured-stream"},
+    "tools": {"tools", "tools-stream", "agent", "called", "structured-tool"},
+    "image": {"image", "structured-image"},
+    "structured": {"structured"},
+    "reasoning": {"reasoning", "reasoning-whole"},
+    "error": {"error", "error-stream", "structured-error"},
+    "retry": {"retry", "overloaded", "structured-retry"},
+    "abort": {"abort", "abort-whole", "abort-early"},
+}
+"""What every client should be seen doing, and the scenarios that show it."""
+
+
+def test_the_readme_says_what_is_not_there() -> None:
+    """What a client is not recorded doing is named, and nothing else is."""
+    table = README.read_text(encoding="utf-8").partition("<!-- without -->")[2].partition("<!-- /without -->")[0]
+    named: dict[str, set[str]] = {}
+    for line in table.strip().splitlines()[2:]:
+        client, without, why = (cell.strip() for cell in line.strip("|").split("|"))
+        assert why
+        named.setdefault(client, set()).update(without.split(", "))
+    absent = {}
+    for name in clients():
+        shown = {load(folder).about["scenario"] for folder in folders(f"/{name}/")}
+        if missing := {cell for cell, scenarios in CELLS.items() if not scenarios & shown}:
+            absent[name] = missing
+    assert named == absent
+
+
 def test_the_readme_names_cases_that_exist() -> None:
     """Every known difference points to a recording."""
     text = README.read_text(encoding="utf-8").partition("## Known differences")[2].partition("## Clients")[0]

@@ -13,7 +13,7 @@ import pytest
 import trio
 from fakes.client import Client
 from fakes.gateway import CHAT, Gateway, gateway
-from fakes.h2client import H2Client
+from fakes.h2client import H2Client, Stream
 from fakes.phases import PHASES, between_events
 from fakes.provider import DONE, Conversation, Script, chunk
 from fakes.tls import write_tls
@@ -155,12 +155,18 @@ async def test_one_reset_among_many_stops_only_its_own_upstream(
         await client.leave()
 
 
+async def _in_turn(client: H2Client) -> Stream:
+    """Ask, and let nobody else ask before this one has its place or waits for it."""
+    reply = await client.send("POST", PATH, STREAM)
+    await wait_all_tasks_blocked()
+    return reply
+
+
 async def test_a_reset_while_waiting_for_a_place(tmp_path: Path, autojump_clock: MockClock) -> None:
     """The provider is never asked for it, and who stood behind it moves up."""
     async with gateway(tmp_path, between_events, flags={"max_concurrency": 1}) as g:
         client = await g.h2()
-        first, second, third = [await client.send("POST", PATH, STREAM) for _ in range(3)]
-        await wait_all_tasks_blocked()
+        first, second, third = [await _in_turn(client) for _ in range(3)]
         await client.reset(second)
         await wait_all_tasks_blocked()
         assert (g.provider.opened, g.engine.exchange.places.waiting) == (1, 1)

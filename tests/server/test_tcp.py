@@ -14,7 +14,7 @@ from fakes.served import served
 from fakes.tls import write_tls
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from piproxy.server import tcp
+from piproxy.server import http1
 
 BODY = json.dumps({**CHAT, "stream": True}).encode()
 REQUEST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
@@ -76,7 +76,7 @@ async def test_too_much_sent_ahead_is_not_read(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the bound nothing is kept; then the next write, a comment at the latest, tells that the client left."""
-    monkeypatch.setattr(tcp, "MAX_PIPELINED", 1000)
+    monkeypatch.setattr(http1, "MAX_PIPELINED", 1000)
     async with gateway(tmp_path, one_event) as g:
         client = g.client()
         await client.stream.send_all(REQUEST + HEALTH * 10)
@@ -138,7 +138,7 @@ async def test_a_connection_that_fails_does_not_end_the_server(
     with trio.fail_after(10):
         async with served(tmp_path, silent) as s:
             with monkeypatch.context() as patch:
-                patch.setattr(tcp.Http1, "handle", lambda *_: 1 / 0)
+                patch.setattr(http1.Http1, "handle", lambda *_: 1 / 0)
                 broken = await s.post({})
                 with pytest.raises(trio.BrokenResourceError):
                     assert await broken.receive_some(1) == b""

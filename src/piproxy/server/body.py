@@ -80,9 +80,12 @@ class StreamBody(ResponseBody):
 
     async def __anext__(self) -> bytes:
         while True:
-            self._waiting = True
             try:
-                piece = await self._out_of.receive()
+                try:
+                    piece = self._out_of.receive_nowait()  # somebody waits: nothing may overtake that
+                except trio.WouldBlock:
+                    self._waiting = True
+                    piece = await self._out_of.receive()
             except trio.EndOfChannel:
                 raise StopAsyncIteration from None
             finally:

@@ -60,7 +60,7 @@ class ChatView:
         if not chat.stream:
             head, whole = await engine.exchange.whole(call, Fold(**about))
             return _response(whole, head, record, decoded.ignored, "application/json")
-        nursery: trio.Nursery = scope[NURSERY]
+        nursery: trio.Nursery = await scope[NURSERY]()
         body = StreamBody(scope.get(WRITER))
         try:
             head = await nursery.start(engine.exchange.stream, call, StreamEncoder(**about), body)

@@ -1,7 +1,8 @@
 """One HTTP request under Quart-Trio: its nursery, its body, and how it ends.
 
-Quart-Trio runs a request in a private nursery and cancels it when the client goes. A subclass puts that nursery where
-the view can find it, and mends three things (measured, Quart-Trio 0.12 and 0.13 on Hypercorn 0.18):
+Quart-Trio runs a request in a private nursery and cancels it when the client goes. A subclass opens that nursery when
+the view asks for it, hears of the client without a task for that, and mends three things (measured, Quart-Trio 0.12 and
+0.13 on Hypercorn 0.18):
 
 * Hypercorn tells the app of the "disconnect" as soon as a response is complete, still inside the app's last ``send``.
   Quart-Trio then cancels that very call before Hypercorn could start its idle timer, so that idle keep-alive
@@ -17,6 +18,7 @@ an image too: it grows here, and the view takes it from the scope (``BODY``) whe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final, cast
 
@@ -27,10 +29,9 @@ from quart.wrappers import Request
 from quart_trio.asgi import TrioASGIHTTPConnection
 
 from piproxy.exchange import Ending, Record
+from piproxy.server.inbox import INBOX, Inbox
 
 NURSERY: Final = "piproxy.nursery"
-LEAVE: Final = "piproxy.leave"
-"""What to call when the client has gone: at once, where the message of it would have to wait for its task's turn."""
 RECORD: Final = "piproxy.record"
 NEW_RECORD: Final = "piproxy.new_record"
 FINISHED: Final = "piproxy.finished"
@@ -39,11 +40,15 @@ BODY: Final = "piproxy.body"
 
 
 class Connection(TrioASGIHTTPConnection):
-    """An ASGI HTTP connection that shows its nursery and tells when it is over."""
+    """An ASGI HTTP connection that has a nursery for whoever asks, and tells when it is over."""
 
+    _request: Request
+    _stack: AsyncExitStack
+    _alive: trio.CancelScope
     _ended = False
     _left = False
     _excess = False
+    _children: trio.Nursery | None = None
     _missing: int | None = None
     """Bytes of the body that have not been sent yet, where the length is known."""
 
@@ -55,14 +60,21 @@ class Connection(TrioASGIHTTPConnection):
         scope = cast(dict[str, Any], self.scope)
         record: Record = scope[NEW_RECORD](scope)
         scope[RECORD] = record
+        scope[NURSERY] = self._nursery
         began = trio.current_time()
-        request = self._create_request_from_scope(send)
+        self._request = request = self._create_request_from_scope(send)
+        inbox: Inbox | None = (scope.get("extensions") or {}).get(INBOX)
         try:
-            async with trio.open_nursery() as nursery:
-                scope[NURSERY] = nursery
-                scope[LEAVE] = partial(self._leave, record, nursery.cancel_scope)
-                nursery.start_soon(self.handle_messages, nursery, request, partial(self._receive, receive))
-                await self.handle_request(nursery, request, partial(self._send, send))
+            with trio.CancelScope() as self._alive:
+                async with AsyncExitStack() as self._stack:
+                    if inbox is not None:
+                        inbox.listen(self._hear)
+                    else:
+                        (await self._nursery()).start_soon(self._listen, receive)
+                    response = await self.app.handle_request(request)
+                    await self._send_response(partial(self._send, send), response)
+                    if self._children is not None:
+                        self._children.cancel_scope.cancel()
         except BaseException:
             record.ending = record.ending if self._ended else Ending.SHUTDOWN
             raise
@@ -71,33 +83,28 @@ class Connection(TrioASGIHTTPConnection):
                 record.ending = Ending.CLIENT_LEFT
             scope[FINISHED](record, trio.current_time() - began)
 
-    async def handle_request(  # type: ignore[override]
-        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
-    ) -> None:
-        response = await self.app.handle_request(request)
-        await self._send_response(send, response)
-        nursery.cancel_scope.cancel()
+    async def _nursery(self) -> trio.Nursery:
+        """The request's nursery, from the first time that somebody wants it."""
+        if self._children is None:
+            self._children = await self._stack.enter_async_context(trio.open_nursery())
+        return self._children
 
-    def _leave(self, record: Record, scope: trio.CancelScope) -> None:
-        if not self._ended:
-            self._left = True
-            if record.cut is not None:
-                record.cut()
-            scope.cancel()
+    async def _listen(self, receive: ASGIReceiveCallable) -> None:
+        """For servers that have no :class:`~piproxy.server.inbox.Inbox`."""
+        while not self._left:
+            self._hear(await receive())
 
-    async def _receive(self, receive: ASGIReceiveCallable) -> ASGIReceiveEvent:
-        """The next message; a disconnect only while it is news, and no more of a body than is allowed."""
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                if self._ended:
-                    await trio.sleep_forever()
+    def _hear(self, message: ASGIReceiveEvent) -> None:
+        """A piece of the body, of which there is no more than is allowed; or a disconnect, while it is news."""
+        if message["type"] == "http.disconnect":
+            if not self._ended:
                 self._left = True
-                return message
-            if message["type"] != "http.request":
-                return message
-            if self._excess:
-                continue  # read and thrown away, so that the client can hear the answer
+                record: Record = cast(dict[str, Any], self.scope)[RECORD]
+                if record.cut is not None:
+                    record.cut()
+                self._alive.cancel()
+        elif message["type"] == "http.request" and not self._excess:
+            # What comes behind too much is thrown away, so that the client can hear the answer.
             self._body += message.get("body", b"")
             limit: int | None = self.app.config["MAX_CONTENT_LENGTH"]
             if limit is not None and len(self._body) > limit:
@@ -105,9 +112,9 @@ class Connection(TrioASGIHTTPConnection):
                 cast(dict[str, Any], self.scope)[EXCESS] = True
                 self._body.clear()
             elif message.get("more_body", False):
-                continue
+                return
             cast(dict[str, Any], self.scope)[BODY], self._body = self._body, bytearray()
-            return {"type": "http.request", "body": b"", "more_body": False}
+            self._request.body.set_complete()
 
     async def _send(self, send: Callable[[ASGISendEvent], Awaitable[None]], message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start":

@@ -1,22 +1,13 @@
 """One client's connection: Hypercorn's reading and writing, with our HTTP/1.1 and HTTP/2 on top.
 
-HTTP/1.1 clients may pipeline. Hypercorn reads nothing while a request runs and more bytes are there, so that it does
-not see the client go (measured, Hypercorn 0.18): the provider would be paid for an answer that nobody reads. Here
-the connection is watched meanwhile, and what comes is kept, up to ``MAX_PIPELINED`` bytes; beyond that only the next
-write tells that a client has gone.
-
 A client that is still sending when it is answered (413, 401) would lose the answer if the connection were closed at
 once: what it sends then comes back as a reset (RFC 9112, 9.6). The rest of its body is read and thrown away first.
-
-A client that closes its sending side (``shutdown(SHUT_WR)``, ``nc -N``) counts as gone: over TCP it looks the same as
-one that has closed, and waiting would mean paying for the ones that have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from math import inf
 from typing import Any, Final, cast
 
@@ -24,32 +15,24 @@ import h11
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
-from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response
-from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError, H11Protocol
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError
 from hypercorn.trio.task_group import TaskGroup, _handle
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, Scope
 from hypercorn.utils import parse_socket_addr
 
-from piproxy.server.body import WRITER
-from piproxy.server.connection import LEAVE
+from piproxy.server.http1 import Gone, Http1
 from piproxy.server.http2 import Http2
+from piproxy.server.inbox import INBOX, Inbox
 
 LARGE_RECV: Final = 256 * 1024
 """Bytes that are read at once where there are many: each piece costs its way through HTTP and the tasks."""
-MAX_PIPELINED: Final = 256 * 1024
-"""Bytes that a client may send ahead while its request runs."""
 LINGER: Final = 30.0
 """Seconds that a client gets to finish, or give up, the body of a request that is answered already."""
 MAX_UNREAD: Final = 128 * 1024 * 1024
 """Bytes of such a body."""
-
-
-class _Gone(Exception):
-    """The client left while its request was running."""
 
 
 class Context(WorkerContext):
@@ -90,12 +73,11 @@ class ClientConnection(TCPServer):
     def __init__(self, app: ASGIWrapper, config: Config, context: Context, stream: Any, *, stall: float) -> None:
         super().__init__(app, config, context, {}, stream)
         self._stall = stall
-        self._send_now: Callable[[bytes], int] = getattr(stream, "send_now", lambda _: 0)
+        self._send_now: Callable[[bytes], int] | None = getattr(stream, "send_now", None)
         self._idle = Idle(context, config.keep_alive_timeout)
         self.idle_task: Any = self._idle
         self._http: _Protocols | None = None
         self._lingering = False
-        self._unsent = b""
 
     async def run(self) -> None:
         secured = hasattr(self.stream, "do_handshake")
@@ -112,54 +94,27 @@ class ClientConnection(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         """As Hypercorn does, but without a wait where the client takes everything at once, as nearly always."""
-        if isinstance(event, Closed) and self._http is not None and self._http.sending:
-            await self._linger()
-        elif not isinstance(event, RawData):
-            await super().protocol_send(event)
-        elif event.data:
-            try:
-                self.send_lock.acquire_nowait()
-            except trio.WouldBlock:
-                await super().protocol_send(event)
-            else:
-                await self._send_first(event.data)
-
-    def write_now(self, data: bytes) -> bool:
-        """Send without waiting: was that all of it? The rest is the next to be sent, by :meth:`flush`.
-
-        Raises :class:`trio.WouldBlock`, and takes nothing, while something else is being sent.
-        """
-        if self._unsent or self.send_lock.locked():
-            raise trio.WouldBlock
-        self._unsent = data[self._send_now(data) :]
-        return not self._unsent
-
-    async def flush(self) -> None:
-        """Send what :meth:`write_now` left."""
-        await self.send_lock.acquire()
-        await self._send_first(b"")
-
-    async def _send_first(self, data: bytes) -> None:
-        """Send; the lock is ours."""
-        data, self._unsent = self._unsent + data, b""
-        try:
-            sent = self._send_now(data)
+        kind = type(event)
+        if kind is RawData:
+            data = cast(RawData, event).data
+            sent = self._write(data)
             if sent < len(data):
-                with trio.CancelScope(shield=True):
-                    await self.stream.send_all(data[sent:])
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            gone = True
+                with trio.CancelScope(shield=sent > 0):  # what has begun is sent whole
+                    await super().protocol_send(RawData(data[sent:]))
+        elif kind is Updated:
+            await (self._idle.restart() if cast(Updated, event).idle else self._idle.stop())
+        elif self._http is not None and self._http.sending:
+            await self._linger()
         else:
-            gone = False
-        finally:
-            self.send_lock.release()
-        if gone:
-            await self.protocol.handle(Closed())
+            await super().protocol_send(event)
+
+    def _write(self, data: bytes) -> int:
+        """Send what can be sent without waiting, if nobody else is sending; the number of bytes."""
+        return 0 if self._send_now is None or self.send_lock.locked() else self._send_now(data)
 
     async def _serve(self, *, secured: bool) -> None:
         socket = self.stream.transport_stream.socket if secured else self.stream.socket
-        tasks = _Tasks()
-        async with tasks:
+        async with _Tasks() as tasks:
             self._task_group = tasks
             parts = (
                 self.app,
@@ -172,9 +127,8 @@ class ClientConnection(TCPServer):
                 parse_socket_addr(socket.family, socket.getsockname()),
                 self.protocol_send,
             )
-            protocol: Any = _Protocols(parts, self.stream, self._stall)
-            if hasattr(self.stream, "send_now"):
-                tasks.writer = BodyWriter(self, protocol)
+            write = None if self._send_now is None else self._write
+            protocol: Any = _Protocols(parts, self.stream, write, self._stall)
             if secured and self.stream.selected_alpn_protocol() == "h2":
                 await protocol.upgrade()
             self.protocol = self._http = protocol
@@ -204,19 +158,13 @@ class ClientConnection(TCPServer):
                     break
             if not self._lingering:
                 await self.protocol.handle(RawData(b""))
-        except (trio.ClosedResourceError, trio.BrokenResourceError, _Gone):
+        except (trio.ClosedResourceError, trio.BrokenResourceError, Gone):
             pass
         await self.protocol.handle(Closed())
 
 
 class _Tasks(TaskGroup):
-    """Hypercorn's, but for clients that leave, and for bodies that nobody reads any more.
-
-    What a client sends goes to the app through a bounded channel. An app that has answered early (413, 401) is gone,
-    and the next piece would wait for it for ever, and with it the whole connection.
-    """
-
-    writer: BodyWriter | None = None
+    """Hypercorn's, with an :class:`~piproxy.server.inbox.Inbox` in place of a memory channel."""
 
     async def spawn_app(
         self,
@@ -225,38 +173,26 @@ class _Tasks(TaskGroup):
         scope: Scope,
         send: Callable[[ASGISendEvent | None], Awaitable[None]],
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
-        to_app, from_client = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
-        if self.writer is not None:
-            cast(dict[str, Any], scope)[WRITER] = self.writer
+        inbox = Inbox(config.max_app_queue_size)
+        cast(Any, scope)["extensions"][INBOX] = inbox
 
         async def run() -> None:
-            with from_client:
-                await _handle(
-                    app, config, scope, from_client.receive, send, trio.to_thread.run_sync, trio.from_thread.run
-                )
-
-        async def put(event: ASGIReceiveEvent) -> None:
-            if event["type"] == "http.disconnect" and (leave := cast(dict[str, Any], scope).get(LEAVE)):
-                leave()
-            with suppress(trio.BrokenResourceError):
-                await to_app.send(event)
+            try:
+                await _handle(app, config, scope, inbox.receive, send, trio.to_thread.run_sync, trio.from_thread.run)
+            finally:
+                inbox.close()
 
         self.spawn(run)
-        return put
+        return inbox.put
 
 
 class _Protocols:
     """HTTP/1.1 until the client asks for HTTP/2."""
 
-    def __init__(self, parts: tuple[Any, ...], stream: Any, stall: float) -> None:
+    def __init__(self, parts: tuple[Any, ...], stream: Any, write: Callable[[bytes], int] | None, stall: float) -> None:
         self._parts = parts
         self._stall = stall
-        self._now: Http1 | Http2 = Http1(*parts, stream=stream)
-
-    @property
-    def in_chunks(self) -> bool:
-        """Is an answer on its way whose body goes out in chunks of HTTP/1.1?"""
-        return isinstance(self._now, Http1) and self._now.in_chunks
+        self._now: Http1 | Http2 = Http1(*parts, stream=stream, write=write)
 
     @property
     def sending(self) -> bool:
@@ -277,103 +213,3 @@ class _Protocols:
             await self.upgrade(upgrade.headers, upgrade.settings)
             if upgrade.data:
                 await self._now.handle(RawData(upgrade.data))
-
-
-class Http1(H11Protocol):
-    """One HTTP/1.1 connection."""
-
-    def __init__(self, *args: Any, stream: Any) -> None:
-        super().__init__(*args)
-        self.can_read = _Watch(self, stream)
-        self._send = self.send
-        self.send = self._joined
-        self._held = b""
-        self._holding = False
-        self._sized = False
-
-    @property
-    def in_chunks(self) -> bool:
-        """The head of an answer without a length is out, and more of its body may come."""
-        http = self.connection
-        return http.our_state is h11.SEND_BODY and http.their_http_version == b"1.1" and not self._sized
-
-    async def stream_send(self, event: StreamEvent) -> None:
-        # A head that announces a length has its body right behind it: both leave in one piece.
-        if isinstance(event, Response):
-            self._holding = self._sized = any(name == b"content-length" for name, _ in event.headers)
-            if self.connection.their_state is h11.SEND_BODY:
-                event = replace(event, headers=[*event.headers, (b"connection", b"close")])
-        else:
-            self._holding = False
-        await super().stream_send(event)
-
-    async def _joined(self, event: Event) -> None:
-        if self._holding and isinstance(event, RawData):
-            self._held += event.data
-            self._holding = False
-        elif not self._held:
-            await self._send(event)
-        else:
-            held, self._held = self._held, b""
-            if isinstance(event, RawData):
-                await self._send(RawData(held + event.data))
-            else:
-                await self._send(RawData(held))
-                await self._send(event)
-
-
-class BodyWriter:
-    """Pieces of a streamed body, straight to the socket.
-
-    On its way through Quart, Hypercorn and h11 a token costs as much as reading and translating it did. A chunk changes
-    nothing of h11's state, so that a body may go both ways, one piece this and the next that.
-    """
-
-    def __init__(self, connection: ClientConnection, http: _Protocols) -> None:
-        self._connection = connection
-        self._http = http
-
-    def write(self, piece: bytes) -> bool:
-        """Send one chunk: was that all of it? If not, :meth:`flush` sends the rest, and has to be called.
-
-        Raises :class:`trio.WouldBlock`, and takes nothing, where only the long way goes.
-        """
-        if not self._http.in_chunks:
-            raise trio.WouldBlock
-        return self._connection.write_now(b"%x\r\n%b\r\n" % (len(piece), piece))
-
-    async def flush(self) -> None:
-        await self._connection.flush()
-
-
-class _Watch:
-    """Hypercorn's event "the next request may be read", which looks after the client while it is not set."""
-
-    def __init__(self, http: Http1, stream: Any) -> None:
-        self._http = http
-        self._stream = stream
-        self._event = trio.Event()
-        self._reading = trio.CancelScope()
-
-    async def clear(self) -> None:
-        self._event = trio.Event()
-
-    async def set(self) -> None:
-        self._event.set()
-        self._reading.cancel()
-
-    def is_set(self) -> bool:
-        return self._event.is_set()
-
-    async def wait(self) -> None:
-        kept = 0
-        while kept < MAX_PIPELINED and not self._event.is_set():
-            data = b""
-            with trio.CancelScope() as self._reading, suppress(trio.ClosedResourceError, trio.BrokenResourceError):
-                data = bytes(await self._stream.receive_some(MAX_RECV))
-            if data:
-                self._http.connection.receive_data(data)
-                kept += len(data)
-            elif not self._reading.cancelled_caught:
-                raise _Gone
-        await self._event.wait()

@@ -1,0 +1,59 @@
+"""What one client sends, on its way to the app."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import trio
+from hypercorn.typing import ASGIReceiveEvent
+
+INBOX = "piproxy.inbox"
+"""Where an app finds its :class:`Inbox`: among the extensions of the ASGI scope."""
+
+
+class Inbox:
+    """ASGI's ``receive``, for whoever waits; an app that can listen gets its messages at once, without a task for that.
+
+    An app that is gone takes nothing any more, and nobody waits for it: what a client sends behind an early answer
+    (413, 401) is thrown away.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._messages: deque[ASGIReceiveEvent] = deque()
+        self._listener: Callable[[ASGIReceiveEvent], None] | None = None
+        self._closed = False
+        self._waiting = trio.lowlevel.ParkingLot()
+
+    async def put(self, message: ASGIReceiveEvent) -> None:
+        """Waits while nobody listens and ``size`` messages are there."""
+        while not self._closed:
+            if self._listener is not None:
+                self._listener(message)
+                return
+            if len(self._messages) < self._size:
+                self._messages.append(message)
+                self._waiting.unpark_all()
+                return
+            await self._waiting.park()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """The next message."""
+        while not self._messages:
+            await self._waiting.park()
+        self._waiting.unpark_all()
+        return self._messages.popleft()
+
+    def listen(self, listener: Callable[[ASGIReceiveEvent], None]) -> None:
+        """Call ``listener`` with every message from now on, and with those that are there."""
+        self._listener = listener
+        while self._messages:
+            listener(self._messages.popleft())
+        self._waiting.unpark_all()
+
+    def close(self) -> None:
+        """The app has ended."""
+        self._closed = True
+        self._messages.clear()
+        self._waiting.unpark_all()

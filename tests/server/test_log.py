@@ -84,6 +84,8 @@ def test_a_line_stays_a_line() -> None:
     odd = Record(request_id="r", path="/a\nb", client_request_id="x\r\ny", error="no\n\x1b[31m", ending=Ending.REFUSED)
     for style in ("human", "json"):
         Log(style, lines.append).request(odd, 0.0)
+        Log(style, lines.append).event("warning", what="a\nb\x1b[2J", count=3)
+    assert len(lines) == 4
     assert not any(c in line for line in lines for c in "\n\r\x1b")
 
 

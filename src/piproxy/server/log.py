@@ -57,7 +57,8 @@ class Log:
         if self._style == "json":
             self._write(dump({"time": _now(), "event": text, **told}).decode())
         else:
-            details = " ".join(f"{name}={value}" for name, value in told.items())
+            shown = {name: value if name == "trace" else _printable(str(value), 4000) for name, value in told.items()}
+            details = " ".join(f"{name}={value}" for name, value in shown.items())
             self._write(f"{_now()} {text}{' ' if details else ''}{details}")
 
     @contextmanager
@@ -169,9 +170,9 @@ def _id(id_: str | None) -> str | None:
     return None if id_ is None else redact(id_[:200])
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, most: int = 500) -> str:
     """A line stays one line, whatever a client or a provider wrote."""
-    return "".join(c if c.isprintable() else " " for c in text[:500])
+    return "".join(c if c.isprintable() else " " for c in text[:most])
 
 
 def _now() -> str:

@@ -27,12 +27,26 @@ class LiveSettings:
         self._environ = dict(environ)
         self._path = path
         self._flags = dict(flags)
-        self.reload()
+        self._take(load(self._environ, self._path, self._flags))
 
     def reload(self) -> None:
-        """Read all sources again. Raises :class:`~piproxy.errors.ConfigError`."""
-        self.effective: Effective = load(self._environ, self._path, self._flags)
-        self.settings: Settings = self.effective.settings
+        """Read all sources again.
+
+        Raises :class:`~piproxy.errors.ConfigError`, and changes nothing, also for what a start would repair and has not
+        repaired yet: a file that is broken, or half written, must not take the token or a limit from a running proxy.
+        """
+        self._take(self._fresh())
+
+    def _fresh(self) -> Effective:
+        found = load(self._environ, self._path, self._flags)
+        news = [flaw.partition(";")[0] for flaw in found.flaws if flaw not in self.effective.flaws]
+        if news:
+            raise ConfigError("; ".join(news))
+        return found
+
+    def _take(self, effective: Effective) -> None:
+        self.effective = effective
+        self.settings: Settings = effective.settings
         self._exposing = self.settings
         self._seen = self._fingerprint()
 
@@ -42,7 +56,7 @@ class LiveSettings:
         if now != self._seen:
             self._seen = now
             try:
-                fresh = load(self._environ, self._path, self._flags).settings
+                fresh = self._fresh().settings
             except ConfigError:
                 return self._exposing
             self._exposing = replace(self.settings, **{name: getattr(fresh, name) for name in _EXPOSING})

@@ -31,6 +31,8 @@ class Effective:
     """By key: ``--port``, ``PI_PROXY_PORT``, the file's path, ``default``, or the setting that stands in."""
     warnings: tuple[str, ...] = ()
     """What was wrong in the file and how it was taken."""
+    flaws: tuple[str, ...] = ()
+    """Those of the warnings after which something else is in force than the file says."""
 
 
 def load(environ: Mapping[str, str], path: Path | None = None, flags: Mapping[str, Flag] | None = None) -> Effective:
@@ -52,8 +54,9 @@ def load(environ: Mapping[str, str], path: Path | None = None, flags: Mapping[st
     for key in ("firstByteTimeoutSec", "idleTimeoutSec"):
         if not values[key]:
             values[key], sources[key] = values["upstreamTimeoutSec"], "upstreamTimeoutSec"
-    warnings += [f"{path}: {key}: unknown key" for key in document if key not in BY_KEY]
-    return Effective(settings_from(values), values, sources, tuple(warnings))
+    flaws = tuple(warnings)
+    unknown = [f"{path}: {key}: unknown key" for key in document if key not in BY_KEY]
+    return Effective(settings_from(values), values, sources, (*flaws, *unknown), flaws)
 
 
 def read_file(path: Path) -> tuple[dict[str, Json], list[str]]:

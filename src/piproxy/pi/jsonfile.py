@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from piproxy.errors import ConfigError
 from piproxy.jsontext import Json
@@ -38,8 +38,7 @@ class UnreadableFile(ConfigError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """Equal fingerprints: the file has not changed since it was read."""
 
     inode: int
@@ -58,7 +57,7 @@ class Document:
 def fingerprint(path: Path) -> Fingerprint | None:
     """The file's present fingerprint; ``None`` when there is no such file, or none that we may look at."""
     try:
-        return _fingerprint_of(path.stat())
+        return _fingerprint_of(os.stat(path))  # noqa: PTH116 - each request asks this of every file
     except OSError:
         return None
 

@@ -91,6 +91,12 @@ class View:
         """Asking for :meth:`available` or a login may run a command of auth.json: call it from a thread then."""
         return any(_is_command(self.entry(provider)) for provider in self.providers)
 
+    def _commanded(self, provider: str) -> bool:
+        """May the provider's key come from a command?"""
+        config = self.config(provider)
+        ours = config is not None and config.api_key is not None and config.api_key.startswith("!")
+        return ours or _is_command(self.entry(provider))
+
     def why_not(self, model: Model) -> str | None:
         """Why the model cannot be used now; ``None`` when it can. May block as :meth:`available`."""
         login = self._checks.get(model.provider) or self._check(model.provider)
@@ -120,6 +126,8 @@ class View:
 
         Blocks while commands run: call from a thread if :meth:`needs_thread`.
         """
+        if override is None and not self._commanded(provider):
+            return self.check(provider)  # nothing that is asked again could say anything else
         return self._resolve(provider, override=override)
 
     def entry(self, provider: str) -> StoredEntry | None:
@@ -175,10 +183,8 @@ class View:
     def needs_thread(self, model: Model) -> bool:
         """:meth:`login` or :meth:`request_headers` may run a command, for up to 10 seconds each."""
         config = self.config(model.provider)
-        texts = [] if config is None else [*config.headers.values(), *config.model_headers(model.id).values()]
-        if config is not None and config.api_key is not None:
-            texts.append(config.api_key)
-        return any(text.startswith("!") for text in texts) or _is_command(self.entry(model.provider))
+        texts = () if config is None else (*config.headers.values(), *config.model_headers(model.id).values())
+        return any(text.startswith("!") for text in texts) or self._commanded(model.provider)
 
     def request_headers(
         self, model: Model, *, login: Login | None = None, key: str | None = None
@@ -205,6 +211,10 @@ class View:
                 raise UnresolvedValue(login.problem)
             if not key:
                 raise CredentialError(f'No API key found for "{model.provider}"')
+            if _has_its_own_header(model.provider, login):
+                raise CredentialError(
+                    f'authHeader in models.json does not go with "{model.provider}", which has a header of its own'
+                )
             bearer["Authorization"] = f"Bearer {key}"
         of_model = _resolved(config.model_headers(model.id), f'model "{model.canonical_id}"', variables)
         return layered(of_provider, bearer, model.headers, of_model)
@@ -249,6 +259,13 @@ def _stored_env(entry: StoredEntry | None) -> Mapping[str, str]:
         return entry.env
     env = entry.raw.get("env") if isinstance(entry, OAuthEntry) else None
     return {name: text for name, text in env.items() if isinstance(text, str)} if isinstance(env, dict) else {}
+
+
+def _has_its_own_header(provider: str, login: Login | None) -> bool:
+    """The key or token is no ``Authorization`` that may be doubled: pi fails such a request, too."""
+    if provider == "cloudflare-ai-gateway":
+        return True
+    return login is not None and (login.kind == "auth_token" or (login.kind == "oauth" and login.flow == "kimi-coding"))
 
 
 def _is_command(entry: StoredEntry | None) -> bool:

@@ -11,8 +11,9 @@ import click
 from piproxy.settings import SCHEMA, Setting
 from piproxy.settings.describe import help_text
 
-_GARBAGE: Final = (5_000, 20, 50)
-"""Python's collector would run at every 700 new objects; one request makes a few thousand, nearly none in circles."""
+_GARBAGE: Final = (5_000, 5, 5)
+"""Python's collector would run at every 700 new objects; one request makes a few thousand, some dozens in circles. All
+generations are looked at every 125,000: what a thousand streams leave behind must not wait for the next thousand."""
 
 
 def options() -> list[click.Option]:

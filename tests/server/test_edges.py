@@ -292,7 +292,7 @@ async def test_http_1_0_without_any_header(stream: bool, tmp_path: Path, autojum
 
 @pytest.mark.parametrize(
     "path",
-    ["responses", "responses/resp_1", "embeddings", "completions", "audio/speech", "images/generations", "files",
+    ["responses", "responses/resp_1", "chat/completions/chatcmpl-1", "chat/completion", "messages", "engines/e", "embeddings", "completions", "audio/speech", "images/generations", "files",
      "files/f/content", "moderations", "threads", "threads/t/messages", "assistants", "batches", "fine_tuning/jobs",
      "uploads", "vector_stores", "realtime", "containers", "conversations", "evals", "videos"],
 )  # fmt: skip
@@ -311,6 +311,14 @@ async def test_endpoints_that_openai_has_and_piproxy_has_not(
                 "invalid_request_error",
             )
             assert "/v1/chat/completions" in error["message"]
+
+
+@pytest.mark.parametrize("id", ["a/b", "a%2Fb", "a%2fb/", "fake%2Fa%2Fb", "fake/a/b/"])
+async def test_a_model_is_found_with_a_slash_at_the_end(id: str, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """And with slashes inside, raw or encoded, under either prefix."""
+    async with gateway(tmp_path, nobody) as g:
+        for prefix in ("/v1", ""):
+            assert (await ask(g, "GET", f"{prefix}/models/{id}")).json["id"] == "a/b"
 
 
 @pytest.mark.parametrize(("headers", "status"), [({}, 404), ({"origin": "https://evil.example"}, 403)])

@@ -24,6 +24,6 @@ class ModelViews:
 
     async def one(self, model_id: str) -> Response:
         exposure = await self._engine.exposure()
-        model = exposure.resolve(model_id)
+        model = exposure.resolve(model_id.removesuffix("/"))  # as every other path, with or without a slash at the end
         answer = model_object(exposure.public_id(model), model, created=self._engine.created)
         return Response(dump(answer), content_type="application/json")

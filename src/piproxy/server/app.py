@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final, cast
 
 import trio
-from quart import Request, Response, request
+from quart import Quart, Request, Response
+from quart.sessions import SessionInterface, SessionMixin
+from quart.wrappers.base import BaseRequestWebsocket
 from quart_trio import QuartTrio
+from quart_trio.wrappers import TrioRequest
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
@@ -22,7 +25,7 @@ from piproxy.logged import logged
 from piproxy.openai import failures
 from piproxy.server import websockets
 from piproxy.server.chat import ChatView
-from piproxy.server.connection import FINISHED, NEW_RECORD, RECORD, Connection
+from piproxy.server.connection import FINISHED, NEW_RECORD, RECORD, Connection, current_request
 from piproxy.server.engine import Engine
 from piproxy.server.guards import preflight
 from piproxy.server.models import ModelViews
@@ -34,10 +37,28 @@ _OPEN: Final = frozenset(("/", "/health"))
 """Paths that need no token: they say nothing about models or users."""
 
 
+class _Request(TrioRequest):
+    """Of an app that has no blueprints."""
+
+    blueprints: Sequence[str] = ()  # type: ignore[assignment]
+
+
+class _NoSessions(SessionInterface):
+    """Nobody is remembered."""
+
+    def __init__(self) -> None:
+        self._none = self.null_session_class()
+
+    async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SessionMixin:  # noqa: ARG002
+        return self._none
+
+
 class App(QuartTrio):
     """The app of one engine; nothing is global."""
 
     asgi_http_class = Connection
+    request_class = _Request
+    session_interface = _NoSessions()
 
     def __init__(self, engine: Engine) -> None:
         super().__init__("piproxy", static_folder=None)
@@ -59,6 +80,10 @@ class App(QuartTrio):
             self._finished(record, trio.current_time() - began)
             return
         await super().asgi_app(scope, receive, send)
+
+    def ensure_async(self, func: Any) -> Any:
+        """All that this app calls is asynchronous; Quart finds that out anew for each call."""
+        return func
 
     def _finished(self, record: Record, seconds: float) -> None:
         self.engine.tally.add(record)
@@ -96,19 +121,22 @@ def create_app(engine: Engine) -> App:
         )
 
     async def before() -> Response | None:
-        record = current_record()
-        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = current_request()
+        scope = cast(MutableMapping[str, Any], asked.scope)
+        record: Record = scope[RECORD]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         record.client_request_id = headers.get(CLIENT_REQUEST_ID, "")[:200] or None
         cors = engine.guards.admit(headers)
-        cast(MutableMapping[str, Any], request.scope)["piproxy.cors"] = cors
-        if request.method == "OPTIONS" and cors:
+        scope["piproxy.cors"] = cors
+        if asked.method == "OPTIONS" and cors:
             return Response(b"", status=204, headers=preflight(headers))
-        if request.path not in _OPEN:
+        if asked.path not in _OPEN:
             engine.guards.authenticate(headers)
         return None
 
     async def after(response: Response) -> Response:
-        record = current_record()
+        scope = cast(Mapping[str, Any], current_request().scope)
+        record: Record = scope[RECORD]
         record.status = response.status_code
         if response.status_code == 204:  # no body, and no word about one (RFC 9110, 8.6)
             response.headers.pop("content-type", None)
@@ -116,13 +144,14 @@ def create_app(engine: Engine) -> App:
         response.headers["x-request-id"] = record.request_id
         if record.client_request_id is not None:
             response.headers[CLIENT_REQUEST_ID] = record.client_request_id
-        for name, value in cast(Mapping[str, Any], request.scope).get("piproxy.cors", {}).items():
+        for name, value in scope.get("piproxy.cors", {}).items():
             response.headers[name] = value
         return response
 
     async def fail(error: Exception) -> Response:
-        known = _foreseen(error, request)
-        record = current_record()
+        asked = current_request()
+        known = _foreseen(error, asked)
+        record: Record = cast(Mapping[str, Any], asked.scope)[RECORD]
         record.error = record.error or (logged(known) if isinstance(known, PiproxyError) else None)
         if not isinstance(known, PiproxyError):
             record.bug, record.ending = known, Ending.BUG
@@ -142,11 +171,6 @@ def create_app(engine: Engine) -> App:
         app.add_url_rule(f"{prefix}/models/<path:model_id>", f"one{prefix}", models.one, methods=["GET"])
         app.add_url_rule(f"{prefix}/chat/completions", f"chat{prefix}", chat.complete, methods=["POST"])
     return app
-
-
-def current_record() -> Record:
-    """The record of the request at hand."""
-    return cast(Record, cast(Mapping[str, Any], request.scope)[RECORD])
 
 
 def json_response(value: Json) -> Response:

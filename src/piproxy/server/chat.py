@@ -6,7 +6,7 @@ import time
 from typing import Any, Final, cast
 
 import trio
-from quart import Response, request
+from quart import Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from piproxy.errors import InvalidRequest
@@ -16,7 +16,7 @@ from piproxy.openai.decode import read
 from piproxy.openai.encode import Fold, StreamEncoder
 from piproxy.pi.cost import cost_of
 from piproxy.server.body import WRITER, StreamBody
-from piproxy.server.connection import BODY, EXCESS, NURSERY, RECORD
+from piproxy.server.connection import BODY, EXCESS, NURSERY, RECORD, current_request
 from piproxy.server.engine import Engine
 
 UPSTREAM_KEY: Final = "x-pi-upstream-api-key"
@@ -32,10 +32,12 @@ class ChatView:
 
     async def complete(self) -> Response:
         engine = self._engine
-        scope = cast(dict[str, Any], request.scope)
+        asked = current_request()
+        scope = cast(dict[str, Any], asked.scope)
         record: Record = scope[RECORD]
-        _refuse_compressed(request.headers.get("content-encoding"))
-        await request.get_data(cache=False)
+        _refuse_compressed(asked.headers.get("content-encoding"))
+        if BODY not in scope:  # it is not there yet
+            await asked.get_data(cache=False)
         if EXCESS in scope:
             raise RequestEntityTooLarge
         decoded = read(
@@ -48,7 +50,7 @@ class ChatView:
         exposure = await engine.exposure()
         model = exposure.resolve(chat.model)
         record.model, record.provider, record.api = model.id, model.provider, model.api
-        call = Call(chat=chat, model=model, record=record, override_key=request.headers.get(UPSTREAM_KEY) or None)
+        call = Call(chat=chat, model=model, record=record, override_key=asked.headers.get(UPSTREAM_KEY) or None)
         about: dict[str, Any] = {
             "id": record.request_id.replace("req_", "chatcmpl-", 1),
             "model": exposure.public_id(model),

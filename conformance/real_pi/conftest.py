@@ -39,6 +39,6 @@ def oauth_of(directory: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def resolver(directory: Path) -> Path:
-    """pi's own resolver of model patterns, of the newest version."""
-    return packages.module(directory, packages.PACKAGE, packages.UNPACKED) / "dist/core/model-resolver.js"
+def package_of(directory: Path) -> Callable[[str], Path]:
+    """pi's package, by version; its bundle runs without any other."""
+    return lambda version: packages.module(directory, packages.PACKAGE, version)

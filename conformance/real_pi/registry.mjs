@@ -1,10 +1,10 @@
 // What pi makes of agent directories: models, which are available, and key and headers of each available one.
-// Arguments: pi's model-runtime.js, then directories. One line of JSON per directory.
+// Arguments: pi's bundle, then directories. One line of JSON per directory.
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [runtimePath, ...directories] = process.argv.slice(2);
-const { ModelRuntime } = await import(pathToFileURL(runtimePath).href);
+const [bundle, ...directories] = process.argv.slice(2);
+const { ModelRuntime } = await import(pathToFileURL(bundle).href);
 
 for (const directory of directories) {
   const runtime = await ModelRuntime.create({

@@ -88,3 +88,9 @@ def test_malformed_entry_counts_as_missing(content: Json, tmp_path: Path) -> Non
     store = load(content, tmp_path)
     assert store.over("p", BASE, GENERATED) == BASE
     assert store.problems == ()
+
+
+def test_a_list_that_names_a_model_twice_has_it_once(tmp_path: Path) -> None:
+    """Where the list stands alone, the first one counts, as in pi; two of one name would stop the start."""
+    store = load({"radius": {"models": [entry("x", "radius", name=name) for name in ("one", "two")]}}, tmp_path)
+    assert [model.name for model in store.over("radius", (), GENERATED, replaces=True)] == ["one"]

@@ -237,6 +237,25 @@ def test_auth_header_without_a_key(tmp_path: Path) -> None:
         headers(tmp_path, {**CUSTOM, "authHeader": True}, {}, "corp/m1")
 
 
+@pytest.mark.parametrize(
+    ("provider", "environ"),
+    [
+        ("cloudflare-ai-gateway", {"CLOUDFLARE_API_KEY": "k", "CLOUDFLARE_GATEWAY_ID": "g"}),
+        ("anthropic", {"ANTHROPIC_AUTH_TOKEN": "t"}),
+    ],
+)
+def test_auth_header_of_a_provider_with_a_header_of_its_own(
+    provider: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Cloudflare would pass it on to whoever is behind its gateway; pi refuses it as well."""
+    directory = PiDirectory(tmp_path).models({"providers": {provider: {"authHeader": True}}})
+    view = directory.registry({**environ, "CLOUDFLARE_ACCOUNT_ID": "a"}).view()
+    found = next(model for model in view.models if model.provider == provider)
+    assert view.login(provider).available
+    with pytest.raises(CredentialError, match="has a header of its own"):
+        view.request_headers(found)
+
+
 def test_auth_header_with_a_key_that_cannot_be_resolved(tmp_path: Path) -> None:
     """The reason is told, without the command line."""
     with pytest.raises(UnresolvedValue) as caught:

@@ -50,12 +50,20 @@ class ModelsStore:
         if stored is None:
             return baseline
         if replaces or provider == LLAMA:
-            return stored.models
+            return _each_once(stored.models)
         if provider == _PERSONAL:
-            return stored.models or baseline
+            return _each_once(stored.models) or baseline
         if stored.last_modified is None or stored.last_modified <= generated_ms:
             return baseline
         return tuple({model.id: model for model in (*baseline, *stored.models)}.values())
+
+
+def _each_once(models: tuple[Model, ...]) -> tuple[Model, ...]:
+    """Of equal ids the first, which is the one that pi finds; two models of one name could not be exposed."""
+    first: dict[str, Model] = {}
+    for model in models:
+        first.setdefault(model.id, model)
+    return tuple(first.values())
 
 
 def read(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> ModelsStore:

@@ -292,7 +292,8 @@ async def test_http_1_0_without_any_header(stream: bool, tmp_path: Path, autojum
 
 @pytest.mark.parametrize(
     "path",
-    ["responses", "responses/resp_1", "chat/completions/chatcmpl-1", "chat/completion", "messages", "engines/e", "embeddings", "completions", "audio/speech", "images/generations", "files",
+    ["responses", "responses/resp_1", "chat/completions/chatcmpl-1", "messages", "engines/e",
+     "embeddings", "completions", "audio/speech", "images/generations", "files",
      "files/f/content", "moderations", "threads", "threads/t/messages", "assistants", "batches", "fine_tuning/jobs",
      "uploads", "vector_stores", "realtime", "containers", "conversations", "evals", "videos"],
 )  # fmt: skip

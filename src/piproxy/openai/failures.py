@@ -50,7 +50,7 @@ def not_found(path: str) -> NotFound:
     """For a path that is served by nobody; names what is served when it is one of OpenAI's other endpoints."""
     shown = path[:200]
     steps = path.removeprefix("/v1/").strip("/").split("/")
-    if steps[0] in _OTHER_ENDPOINTS:
+    if steps[0] in _OTHER_ENDPOINTS or steps[:2] == ["chat", "completions"]:  # below it are OpenAI's stored completions
         return NotFound(
             f"'{shown}' is not offered by piproxy; it serves '/v1/chat/completions' and '/v1/models'.",
             code="unsupported_endpoint",
@@ -73,7 +73,6 @@ _OTHER_ENDPOINTS: Final = frozenset(
         "assistants",
         "audio",
         "batches",
-        "chat",
         "completions",
         "containers",
         "conversations",

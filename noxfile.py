@@ -43,6 +43,8 @@ _reveal_pyenv()
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # uv compiles nothing, and each of many processes would anew
 os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # trust whom pip trusts
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+if "PIP_INDEX_URL" in os.environ:
+    os.environ.setdefault("UV_DEFAULT_INDEX", os.environ["PIP_INDEX_URL"])
 
 
 def _group(name: str) -> list[str]:

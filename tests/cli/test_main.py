@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from fakes.command import Home
 
 from piproxy import __version__
@@ -67,6 +69,36 @@ def test_unknown_command_is_refused(home: Home) -> None:
     done = home.piproxy("dance")
     assert done.returncode == 2
     assert "dance" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("serv", "serve"), ("config shw", "show"), ("pi instal", "install"), ("config get PORT", "port")],
+)
+def test_a_mistyped_word_is_guessed(home: Home, typed: str, meant: str) -> None:
+    """A command or setting that there is not, but nearly, is named."""
+    done = home.piproxy(*typed.split())
+    assert done.returncode == 2
+    assert f"id you mean {meant}" in done.stderr
+
+
+def test_a_user_without_a_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no home directory, as for some users in containers, pi's directory is enough; else it is said."""
+
+    def found() -> Path:
+        if "HOME" not in os.environ:
+            raise RuntimeError("Could not determine home directory.")
+        return Path(os.environ["HOME"])
+
+    monkeypatch.setattr(Path, "home", found)
+    monkeypatch.setenv("HOME", "")  # put back at the end
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("PI_CODING_AGENT_DIR", raising=False)
+    done = CliRunner().invoke(cli, ["config", "get", "port"])
+    assert (done.exit_code, "set HOME, or PI_CODING_AGENT_DIR" in done.output) == (2, True)
+    monkeypatch.setenv("PI_CODING_AGENT_DIR", str(home.path))
+    done = CliRunner().invoke(cli, ["config", "path"])
+    assert (done.exit_code, done.output) == (0, f"{home.path / 'proxy-config.json'}\n")
 
 
 @pytest.mark.parametrize("arguments", [["--port", "eighty"], ["serve", "--port", "99999"], ["--strictness", "some"]])

@@ -12,6 +12,7 @@ import click
 
 from piproxy.cli.edit import edit
 from piproxy.cli.entries import MASK, entries
+from piproxy.cli.similar import Group
 from piproxy.cli.surroundings import Surroundings, only_file, surroundings
 from piproxy.cli.table import table
 from piproxy.cli.write import known, write
@@ -27,7 +28,7 @@ def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     return [key for key in BY_KEY if key.startswith(incomplete)]
 
 
-@click.group(short_help="Show and change the settings.")
+@click.group(cls=Group, short_help="Show and change the settings.")
 def config() -> None:
     """Show and change the settings.
 
@@ -82,7 +83,8 @@ def path() -> None:
 @config.command()
 @click.argument("key", shell_complete=_complete_key)
 @click.option("--reveal", is_flag=True, help="Print a secret as it is.")
-def get(key: str, reveal: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs: text as JSON, too.")
+def get(key: str, reveal: bool, as_json: bool) -> None:
     """Print one setting's value; lists and objects as JSON.
 
     \b
@@ -91,8 +93,10 @@ def get(key: str, reveal: bool) -> None:
     """
     setting = known(key)
     around = surroundings()
+    for warning in around.effective.warnings:
+        click.echo(warning, err=True)
     value = _plain(around.effective.values[key] if reveal else _masked(setting, around))
-    click.echo(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    click.echo(value if isinstance(value, str) and not as_json else json.dumps(value, ensure_ascii=False))
 
 
 @config.command(name="set")

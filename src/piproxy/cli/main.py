@@ -6,12 +6,15 @@ says what to do; 3 nothing runs (``status``, ``stop``); 128 + n ended by the sec
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from piproxy import __version__
+from piproxy.cli.similar import Group
 from piproxy.errors import ConfigError
 
 COMMANDS: Final = {
@@ -40,7 +43,7 @@ class Unusable(click.ClickException):
         click.echo(f"piproxy: {self.format_message()}", err=True)
 
 
-class Commands(click.Group):
+class Commands(Group):
     """A group whose commands are imported late; without one of them ``serve`` is meant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
@@ -62,9 +65,23 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            _settle_home()
             return super().invoke(ctx)
         except ConfigError as error:
             raise Unusable(error.message) from error
+
+
+def _settle_home() -> None:
+    """A user without a home, as in some containers, has the root for one, if pi's directory is named.
+
+    Raises :class:`~piproxy.errors.ConfigError` if it is not.
+    """
+    try:
+        Path.home()
+    except RuntimeError as error:
+        if not os.environ.get("PI_CODING_AGENT_DIR"):
+            raise ConfigError("This user has no home directory: set HOME, or PI_CODING_AGENT_DIR.") from error
+        os.environ["HOME"] = "/"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

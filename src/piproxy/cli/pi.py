@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from piproxy import __version__
+from piproxy.cli.similar import Group
 from piproxy.cli.surroundings import surroundings
 from piproxy.errors import ConfigError
 
@@ -20,7 +21,7 @@ NAME: Final = "piproxy-pi-extension"
 INSTALLED_BY: Final = "installed-by.json"
 
 
-@click.group(short_help="Put the /proxy commands into pi, or take them out.")
+@click.group(cls=Group, short_help="Put the /proxy commands into pi, or take them out.")
 def pi() -> None:
     """Put the /proxy commands into pi, or take them out.
 

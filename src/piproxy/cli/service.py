@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from piproxy.cli.connect.target import write
+from piproxy.cli.similar import Group
 from piproxy.cli.surroundings import Surroundings, surroundings
 from piproxy.errors import ConfigError
 from piproxy.pi.directory import VARIABLE
@@ -37,7 +38,7 @@ class Manager:
     """The command that ends an earlier one, where ``on`` does not; fails where there is none."""
 
 
-@click.group(short_help="Let the system start piproxy.")
+@click.group(cls=Group, short_help="Let the system start piproxy.")
 def service() -> None:
     """Let the system start piproxy at login: a systemd user unit on Linux, a launchd agent on macOS.
 

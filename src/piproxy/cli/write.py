@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from piproxy.cli.similar import similar
 from piproxy.cli.surroundings import Surroundings
 from piproxy.errors import ConfigError
 from piproxy.settings import BY_KEY, Setting, parse_text, save
 
 
 def known(key: str) -> Setting:
-    """The setting of that name. Raises :class:`~piproxy.errors.ConfigError` with all names."""
+    """The setting of that name. Raises :class:`~piproxy.errors.ConfigError` with similar names, or all."""
     if key not in BY_KEY:
-        raise ConfigError(f"{key}: no such setting; there are {', '.join(BY_KEY)}.")
+        near = similar(key, BY_KEY)
+        raise ConfigError(
+            f"{key}: no such setting; did you mean {' or '.join(near)}?"
+            if near
+            else f"{key}: no such setting; there are {', '.join(BY_KEY)}."
+        )
     return BY_KEY[key]
 
 

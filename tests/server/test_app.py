@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,7 @@ async def test_models_json_is_read_again_when_it_changes(tmp_path: Path, autojum
         path = tmp_path / "models.json"
         good = path.read_text()
         path.write_text("{ broken")
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 2))  # for so long that nobody is still writing it
         assert (await client.ask("GET", "/v1/models/m")).status == 200
         assert any("models.json" in line for line in g.lines)
         path.write_text(good.replace('"id": "m"', '"id": "renamed"'))

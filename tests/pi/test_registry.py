@@ -185,6 +185,18 @@ def test_reload_reads_everything_again(tmp_path: Path) -> None:
     assert providers(registry.view()) == ["corp"]
 
 
+def test_reload_runs_the_commands_of_auth_json_again(tmp_path: Path) -> None:
+    """Otherwise once in the life of the process, as in pi: also when a file has changed, and when it failed."""
+    key = tmp_path / "key"
+    registry = PiDirectory(tmp_path).auth({"groq": {"type": "api_key", "key": f"!cat {key}"}}).registry()
+    assert (registry.login("groq").problem or "").endswith("from shell command (exit code 1)")
+    key.write_text("k")
+    PiDirectory(tmp_path).models(custom(apiKey="k"))
+    assert not registry.login("groq").available
+    registry.reload()
+    assert registry.login("groq").key == "k"
+
+
 def headers(
     tmp_path: Path, config: Json, environ: Mapping[str, str], id: str, **more: Json
 ) -> Mapping[str, str | None]:

@@ -23,6 +23,7 @@ from piproxy.pi.directory import agent_directory
 from piproxy.pi.registry import Registry
 from piproxy.server.app import create_app
 from piproxy.server.engine import Engine
+from piproxy.server.limits import allow_open_files, open_files
 from piproxy.server.listening import listening, shown
 from piproxy.server.live import LiveSettings
 from piproxy.server.log import Log
@@ -54,6 +55,7 @@ def serve(flags: Mapping[str, Flag] | None = None, environ: Mapping[str, str] | 
     :class:`~piproxy.errors.ConfigError` when a start makes no sense: the message says what to do.
     """
     flags, environ = dict(flags or {}), dict(os.environ if environ is None else environ)
+    allow_open_files()
     settings = load(environ, agent_directory(environ, Path.home()).proxy_config, flags).settings
     if settings.workers > 1:
         return run(partial(with_workers, settings, flags, environ))
@@ -101,6 +103,7 @@ async def main(
                 drain=lambda: engine.settings.drain_sec,
                 cut=lambda: engine.exchange.end_all(ShuttingDown("piproxy is stopping; ask again in a moment.")),
                 failed=engine.log.bug,
+                full=partial(engine.log.event, "no file descriptors are left: new clients wait", limit=open_files()),
                 stall=_stall(settings),
                 tls=tls,
             )

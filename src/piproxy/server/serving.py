@@ -25,6 +25,10 @@ from piproxy.server.tcp import ClientConnection, Context
 
 FLUSH: Final = 2.0
 """Seconds for the last frames of a shutdown."""
+ROOM: Final = 16
+"""Idle connections that are closed at a time when there are no file descriptors left."""
+REMIND: Final = 60.0
+"""Seconds before the log tells again that there are none."""
 
 
 def protocol_config(*, idle_connection: float, ssl_handshake: float = 10.0) -> Config:
@@ -45,7 +49,8 @@ def protocol_config(*, idle_connection: float, ssl_handshake: float = 10.0) -> C
 class Server:
     """One app on some listeners.
 
-    ``failed`` is told of what should not happen on a connection; that connection is closed, the others go on. ``stall``
+    ``failed`` is told of what should not happen on a connection; that connection is closed, the others go on. ``full``
+    is told that clients have to wait for a file descriptor. ``stall``
     is for HTTP/2 streams (sockets have their own, :class:`~piproxy.server.sockets.ClientListener`).
     """
 
@@ -58,6 +63,7 @@ class Server:
         drain: Callable[[], float],
         cut: Callable[[], None],
         failed: Callable[[BaseException], None],
+        full: Callable[[], None] = lambda: None,
         stall: float = inf,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -68,11 +74,15 @@ class Server:
         self._drain = drain
         self._cut = cut
         self._failed = failed
+        self._full = full
+        self._remind = -inf
         self._stall = stall
         self._tls = tls
         self._stop = trio.Event()
         self._context = Context()
         self._clients = Clients()
+        for listener in listeners:
+            listener.full = self._make_room
 
     @property
     def stopping(self) -> bool:
@@ -105,6 +115,14 @@ class Server:
             self._clients.abort()
             connections.cancel_scope.cancel()
         self.done.set()
+
+    def _make_room(self) -> None:
+        """Who has been idle for longest leaves for whoever wants something."""
+        for idle in sorted(self._context.idle, key=lambda one: one.scope.deadline)[:ROOM]:
+            idle.scope.cancel()
+        if (now := trio.current_time()) >= self._remind:
+            self._remind = now + REMIND
+            self._full()
 
     async def _accept(self, listener: ClientListener, connections: trio.Nursery) -> None:
         secured: Any = listener if self._tls is None else trio.SSLListener(listener, self._tls, https_compatible=True)

@@ -7,8 +7,10 @@ socket is aborted; Hypercorn sees a broken connection and cancels the request, w
 
 from __future__ import annotations
 
+import errno
 import socket as stdlib_socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -16,6 +18,8 @@ import trio
 
 from piproxy.upstream.sockets import TcpStream
 
+PAUSE: Final = 0.1
+"""Seconds before a client is accepted again when there was no file descriptor."""
 _LINGER_OFF: Final = struct.pack("ii", 1, 0)
 
 
@@ -72,15 +76,26 @@ class ClientStream(trio.abc.HalfCloseableStream):
 
 
 class ClientListener(trio.abc.Listener[ClientStream]):
-    """A listening socket whose clients are watched, and known, so that they can all be closed."""
+    """A listening socket whose clients are watched, and known, so that they can all be closed.
+
+    ``full`` is called when there is no file descriptor for the next client, who waits for one.
+    """
 
     def __init__(self, sock: trio.socket.SocketType, *, stall: float) -> None:
         self._listener = trio.SocketListener(sock)
         self._stall = stall
         self.socket = sock
+        self.full: Callable[[], None] = lambda: None
 
     async def accept(self) -> ClientStream:
-        return ClientStream(await self._listener.accept(), self._stall)
+        while True:
+            try:
+                return ClientStream(await self._listener.accept(), self._stall)
+            except OSError as exc:
+                if exc.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
+            self.full()
+            await trio.sleep(PAUSE)
 
     async def aclose(self) -> None:
         await self._listener.aclose()

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from piproxy.chat import Chat, UserMessage
+from piproxy.events import Usage
 from piproxy.model import Model
 from piproxy.wire.room import Options, TellsUsage
 from piproxy.wire.rooms import room_for
@@ -23,6 +24,12 @@ def _choice(text: str) -> dict[str, object]:
 
 
 COUNTED = {"promptTokenCount": 7, "candidatesTokenCount": 3, "totalTokenCount": 10}
+ANTHROPIC = _sse({"type": "message_start", "message": {"id": "1", "model": "m", "content": []}}) + _sse(
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "y" * 35}}
+)
+PI = _sse({"type": "text_start", "contentIndex": 0}) + _sse(
+    {"type": "text_delta", "contentIndex": 0, "delta": "y" * 35}
+)
 PARTS = {"content": {"role": "model", "parts": [{"text": "y" * 35}]}}
 
 
@@ -42,6 +49,8 @@ PARTS = {"content": {"role": "model", "parts": [{"text": "y" * 35}]}}
             (None, 10, True),
         ),
         ("mistral-conversations", _sse(_choice("y" * 35)), (None, 10, True)),
+        ("anthropic-messages", ANTHROPIC, (None, 10, True)),
+        ("pi-messages", PI, (None, 10, True)),
         ("google-generative-ai", _sse({"candidates": [PARTS]}), (None, 10, True)),
         ("google-generative-ai", _sse({"candidates": [PARTS], "usageMetadata": COUNTED}), (7, 3, False)),
     ],
@@ -59,3 +68,24 @@ def test_the_provider_counts_or_we_do(api: str, data: bytes, known: tuple[int | 
     prompt, output, estimated = known
     assert (usage.output, usage.estimated) == (output, estimated)
     assert usage.input >= 100 if prompt is None else usage.input == prompt
+
+
+@pytest.mark.parametrize(
+    ("api", "last"),
+    [
+        (
+            "anthropic-messages",
+            [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}],
+        ),
+        ("pi-messages", [{"type": "done", "reason": "stop"}]),
+    ],
+)
+def test_what_nobody_counted_is_estimated(api: str, last: list[object]) -> None:
+    """Whoever asks for usage waits for it: an answer that ends without a count has one all the same."""
+    room = room_for(api)
+    model = Model(provider="p", id="m", api=api, base_url="http://p.test/v1")
+    parser = room.stream_parser(room.build_request(CHAT, model, Options()), "text/event-stream")
+    events = parser.feed((ANTHROPIC if api.startswith("anthropic") else PI) + b"".join(map(_sse, last)))
+    usage = events[-2]
+    assert isinstance(usage, Usage)
+    assert (usage.input >= 100, usage.output, usage.estimated) == (True, 10, True)

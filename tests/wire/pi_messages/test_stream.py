@@ -118,7 +118,7 @@ def test_blocks(events: list[dict[str, Any]], found: list[Event]) -> None:
 )
 def test_reasons(reason: str, finish: Finish) -> None:
     """pi's reasons have OpenAI's words; one that is not known is told as it is."""
-    assert read({"type": "done", "reason": reason}) == [Started(), finish]
+    assert read({"type": "done", "reason": reason}) == [Started(), Usage(estimated=True), finish]
 
 
 def test_signatures_are_kept() -> None:

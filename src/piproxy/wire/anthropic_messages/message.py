@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from piproxy.budget import estimate
+from piproxy.budget import estimated_usage
 from piproxy.errors import UpstreamBroken
 from piproxy.events import (
     Event,
@@ -220,9 +220,7 @@ class Message:
         self._open.clear()
         self.done = True
         self.replay = self._remember()
-        usage = self._tally.total()
-        if usage is not None:
-            yield usage
+        yield self._tally.total() or self._estimate()
         reason = FINISH.get(stop, "stop")
         if reason == "tool_calls" and self._notes.answer_tool is not None and not self._calls:
             reason = "stop"
@@ -234,11 +232,17 @@ class Message:
     def usage_so_far(self) -> Usage | None:
         """The prompt is counted in the first event, the output only in the last one: until then by characters."""
         counted = self._tally.total()
-        if counted is None or self.done:
+        if counted is None:
+            return self._estimate() if self.started else None
+        if self.done:
             return counted
+        return replace(counted, output=max(counted.output, self._estimate().output), estimated=True)
+
+    def _estimate(self) -> Usage:
         texts = [block for block in self._blocks if isinstance(block, TextBlock | ThinkingBlock | CallBlock)]
-        output = estimate(sum(len(piece) for block in texts for piece in block.pieces))
-        return replace(counted, output=max(counted.output, output), estimated=True)
+        said = sum(len(piece) for block in texts for piece in block.pieces)
+        thought = sum(len(piece) for block in texts if isinstance(block, ThinkingBlock) for piece in block.pieces)
+        return estimated_usage(self._notes.prompt_chars, said, thought)
 
     def _remember(self) -> dict[str, Json]:
         """The layout of a message that thinks and calls tools, under its first call's id."""

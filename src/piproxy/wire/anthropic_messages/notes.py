@@ -23,3 +23,5 @@ class Notes:
     ids: IdMap = field(default_factory=lambda: IdMap(ANTHROPIC))
     wire_id: str = ""
     """For ids of calls that came without one."""
+    prompt_chars: int = 0
+    """For an estimate, when the provider counts nothing."""

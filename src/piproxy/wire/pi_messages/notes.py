@@ -15,3 +15,5 @@ class Notes:
     """Names of free-text tools, which travel as functions with one string."""
     wire_id: str = ""
     """For ids of calls that came without one."""
+    prompt_chars: int = 0
+    """For an estimate, when the provider counts nothing."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from piproxy import jsontext
+from piproxy.budget import estimated_usage
 from piproxy.errors import UpstreamBroken
 from piproxy.events import (
     Event,
@@ -64,6 +65,17 @@ class EventParser(FrameParser):
         self._ids: set[str] = set()
         self._thoughts = 0
         self._started = False
+        self._usage: Usage | None = None
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """See :class:`~piproxy.wire.room.TellsUsage`; the backend counts in its last event alone."""
+        return self._usage or (self._estimate() if self._started else None)
+
+    def _estimate(self) -> Usage:
+        said = sum(len(piece) for block in self._blocks for piece in block.pieces)
+        thought = sum(len(piece) for block in self._blocks if block.kind == "thinking" for piece in block.pieces)
+        return estimated_usage(self._notes.prompt_chars, said, thought)
 
     def _frame(self, frame: Frame, events: list[Event]) -> None:
         events.extend(self._event(frame.data))
@@ -203,8 +215,8 @@ class EventParser(FrameParser):
                 first.id: replay.layout(self._notes.model, [block.kept for block in self._blocks if block.kept])
             }
         usage = event.get("usage")
-        if isinstance(usage, dict):
-            yield _usage(usage)
+        self._usage = _usage(usage) if isinstance(usage, dict) else self._estimate()
+        yield self._usage
         said = _FINISH.get(reason, "stop")
         if said == "stop" and self._ids:
             said = "tool_calls"

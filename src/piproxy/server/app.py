@@ -16,6 +16,7 @@ from quart_trio.wrappers import TrioRequest
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
+from werkzeug.routing import MapAdapter
 
 from piproxy import __version__
 from piproxy.errors import BodyTooLarge, InvalidRequest, PiproxyError
@@ -58,7 +59,7 @@ class App(QuartTrio):
 
     asgi_http_class = Connection
     request_class = _Request
-    session_interface = _NoSessions()
+    session_interface = cast(Any, _NoSessions())  # Quart names the type of its own
 
     def __init__(self, engine: Engine) -> None:
         super().__init__("piproxy", static_folder=None)
@@ -80,6 +81,14 @@ class App(QuartTrio):
             self._finished(record, trio.current_time() - began)
             return
         await super().asgi_app(scope, receive, send)
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """Hosts are the guards' business; no path here depends on one."""
+        if request is None:
+            return None
+        return self.url_map.bind(
+            "localhost", request.root_path, None, request.scheme, request.method, request.path, query_args=""
+        )
 
     def ensure_async(self, func: Any) -> Any:
         """All that this app calls is asynchronous; Quart finds that out anew for each call."""

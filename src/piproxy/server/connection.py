@@ -25,7 +25,9 @@ from typing import Any, Final, cast
 import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, HTTPScope
 from quart import Quart, request
+from quart.utils import encode_headers
 from quart.wrappers import Request
+from quart.wrappers.response import DataBody
 from quart_trio.asgi import TrioASGIHTTPConnection
 
 from piproxy.exchange import Ending, Record
@@ -116,6 +118,16 @@ class Connection(TrioASGIHTTPConnection):
             cast(dict[str, Any], self.scope)[BODY], self._body = self._body, bytearray()
             self._request.body.set_complete()
 
+    async def _send_response(self, send: Any, response: Any) -> None:
+        body = response.response
+        if not isinstance(body, DataBody):
+            await super()._send_response(send, response)
+            return
+        headers = encode_headers(response.headers)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        # All of it in one piece, which is known to be the last.
+        await send({"type": "http.response.body", "body": body.data, "more_body": False})
+
     async def _send(self, send: Callable[[ASGISendEvent], Awaitable[None]], message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start":
             lengths = [value for name, value in message["headers"] if name.lower() == b"content-length"]
@@ -129,6 +141,10 @@ class Connection(TrioASGIHTTPConnection):
         await send(message)
 
 
+_request: Any = request
+
+
 def current_request() -> Request:
     """The request at hand, and not Quart's stand-in, which looks for it at each use."""
-    return cast(Request, cast(Any, request)._get_current_object())  # noqa: SLF001  (it is documented)
+    found: Request = _request._get_current_object()  # noqa: SLF001  (it is documented)
+    return found

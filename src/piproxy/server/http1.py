@@ -61,6 +61,11 @@ class Http1(H11Protocol):
             await self._watch.wait(len(event.data))
             await self._handle_events()
 
+    def added(self) -> list[tuple[bytes, bytes]]:
+        """Headers of every answer."""
+        made: list[tuple[bytes, bytes]] = cast(Any, self.context).headers(self.config)
+        return made
+
     def encode(self, event: H11SendableEvent) -> bytes:
         """The bytes of an event; none if the client broke the protocol, so that nothing can be told to it."""
         try:
@@ -77,7 +82,7 @@ class Http1(H11Protocol):
         http = self.connection
         while True:
             if http.they_are_waiting_for_100_continue:
-                await self.send(RawData(self.encode(_go_on(self.config.response_headers("h11")))))
+                await self.send(RawData(self.encode(_go_on(self.added()))))
             try:
                 event = http.next_event()
             except h11.RemoteProtocolError as error:
@@ -198,7 +203,7 @@ class Stream(HTTPStream):
         http, status = self._http, int(message["status"])
         headers = build_and_validate_headers(message.get("headers", []))
         has_length = any(name == b"content-length" for name, _ in headers)
-        headers += self.config.response_headers("h11")
+        headers += http.added()
         sending = http.connection.their_state is h11.SEND_BODY
         if sending or http.keep_alive_requests >= self.config.keep_alive_max_requests:
             headers.append((b"connection", b"close"))

@@ -34,7 +34,7 @@ class Inbox:
                 return
             if len(self._messages) < self._size:
                 self._messages.append(message)
-                self._waiting.unpark_all()
+                self._wake()
                 return
             await self._waiting.park()
 
@@ -42,7 +42,7 @@ class Inbox:
         """The next message."""
         while not self._messages:
             await self._waiting.park()
-        self._waiting.unpark_all()
+        self._wake()
         return self._messages.popleft()
 
     def listen(self, listener: Callable[[ASGIReceiveEvent], None]) -> None:
@@ -50,10 +50,14 @@ class Inbox:
         self._listener = listener
         while self._messages:
             listener(self._messages.popleft())
-        self._waiting.unpark_all()
+        self._wake()
 
     def close(self) -> None:
         """The app has ended."""
         self._closed = True
         self._messages.clear()
-        self._waiting.unpark_all()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting:
+            self._waiting.unpark_all()

@@ -6,6 +6,7 @@ once: what it sends then comes back as a reset (RFC 9112, 9.6). The rest of its 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
@@ -41,6 +42,15 @@ class Context(WorkerContext):
     def __init__(self) -> None:
         super().__init__(None)
         self.idle: set[Idle] = set()
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._made = 0
+
+    def headers(self, config: Config) -> list[tuple[bytes, bytes]]:
+        """What Hypercorn adds to every HTTP/1.1 answer: the date, which is the same for a second."""
+        now = int(time.time())
+        if now != self._made:
+            self._headers, self._made = config.response_headers("h11"), now
+        return self._headers
 
     def close_idle(self) -> None:
         """The server stops: connections without a request are closed."""

@@ -39,7 +39,8 @@ README = """# The model catalog
 | Licence | MIT, as the package it comes from (https://github.com/earendil-works/pi) |
 
 Shape: `{{"schema": 1, "pi_version": …, "generated_at": …, "models": {{provider: {{api: {{id: entry}}}}}},
-"others": {{provider: {{kind: [id, …]}}}}}}`. Prices are US dollars per million tokens.
+"others": {{provider: {{kind: [id, …]}}}}}}`; `models` stands last, with one provider on each line, so that a
+provider can be read alone. Prices are US dollars per million tokens.
 """
 
 
@@ -94,6 +95,17 @@ def build(version: str, files: dict[str, bytes], generated_at: str) -> dict[str,
     }
 
 
+def written(catalog: dict[str, Any]) -> bytes:
+    """The document with a line for each provider, so that piproxy need not read those that it does not need."""
+    head = _line({name: value for name, value in catalog.items() if name != "models"} | {"models": {}})
+    providers = ",\n".join(f"{_line(provider)}:{_line(apis)}" for provider, apis in catalog["models"].items())
+    return "\n".join((head.removesuffix("}}"), providers, "}}")).encode()
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tarball", type=Path, help="what `npm pack @earendil-works/pi-ai` left")
@@ -102,7 +114,7 @@ def main() -> None:
     version, files = read_tarball(arguments.tarball)
     manifest = check(files)
     catalog = build(version, files, manifest["generatedAt"])
-    text = json.dumps(catalog, ensure_ascii=False, separators=(",", ":")).encode()
+    text = written(catalog)
     packed = gzip.compress(text, 9, mtime=0)
     (arguments.into / "catalog.json.gz").write_bytes(packed)
     per_api = Counter({api: 0 for apis in catalog["models"].values() for api in apis})

@@ -60,6 +60,7 @@ def test_catalog_and_its_note(tmp_path: Path) -> None:
         "models": {"corp": {"a": {"m/1": {"baseUrl": "https://x", "name": "M"}}}},
         "others": {"corp": {"image": ["draw"]}},
     }
+    assert b'"models":{\n"corp":{"a":{"m/1":' in gzip.decompress(packed)  # piproxy reads each provider's line alone
     note = (tmp_path / "one" / "README.md").read_text(encoding="utf-8")
     assert all(fact in note for fact in ("1.5.2", "2026-11-10T12:05:37.628Z", "MIT", "@earendil-works/pi-ai"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -44,25 +44,51 @@ class Catalog:
         return _milliseconds(self.generated_at)
 
 
+class _Shipped(Mapping[str, tuple[Model, ...]]):
+    """The snapshot's models. A provider is read when it is asked for: few of them have a credential."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        """``lines``: ``"provider":{api: {id: entry}},`` each."""
+        self._lines: dict[str, bytes] = {}
+        for line in lines:
+            provider, _, apis = line.partition(b":")
+            self._lines[json.loads(provider)] = apis.rstrip(b",")
+        self._read: dict[str, tuple[Model, ...]] = {}
+
+    def __getitem__(self, provider: str) -> tuple[Model, ...]:
+        known = self._read.get(provider)
+        if known is not None:
+            return known
+        models = tuple(
+            model
+            for api, entries in json.loads(self._lines[provider]).items()
+            for id, entry in entries.items()  # noqa: A001
+            if (model := model_from_entry(provider, entry, id=id, api=api)) is not None
+        )
+        return self._read.setdefault(provider, models)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __contains__(self, provider: object) -> bool:
+        return provider in self._lines
+
+
 @cache
 def snapshot() -> Catalog:
-    """The shipped catalog; unpacked on the first call, some tens of milliseconds."""
+    """The shipped catalog; unpacked on the first call, a few milliseconds."""
     packed = files("piproxy.pi").joinpath("data", "catalog.json.gz").read_bytes()
-    document = json.loads(gzip.decompress(packed))
+    head, *lines = gzip.decompress(packed).split(b"\n")
+    document = json.loads(head + b"}}")
     if document["schema"] != _SCHEMA:
         raise ValueError(f"catalog schema {document['schema']}, not {_SCHEMA}")
     return Catalog(
         pi_version=document["pi_version"],
         generated_at=document["generated_at"],
-        models={
-            provider: tuple(
-                model
-                for api, entries in apis.items()
-                for id, entry in entries.items()  # noqa: A001
-                if (model := model_from_entry(provider, entry, id=id, api=api)) is not None
-            )
-            for provider, apis in document["models"].items()
-        },
+        models=_Shipped(lines[:-1]),
         others={
             provider: {kind: tuple(ids) for kind, ids in kinds.items()}
             for provider, kinds in document["others"].items()

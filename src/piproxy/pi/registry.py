@@ -5,8 +5,9 @@ All that pi has on disk goes in: catalog, auth.json, models.json, models-store.j
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 from piproxy.model import Model
 from piproxy.pi import models_file, models_store, values
@@ -21,7 +22,7 @@ from piproxy.pi.models_store import LLAMA, ModelsStore
 from piproxy.pi.problem import Problem
 from piproxy.pi.radius import DEFAULT_GATEWAY, RADIUS, gateway, is_radius, legacy_models
 from piproxy.pi.sources import CatalogSource, StoredEntries, Watched, read_auth
-from piproxy.pi.view import Hidden, View
+from piproxy.pi.view import View
 
 
 class Registry:
@@ -96,43 +97,30 @@ class Registry:
     ) -> View:
         configs = _by_known_id(user.providers, catalog)
         found: list[Problem] = list(problems)
-        models: list[Model] = []
+        groups: dict[str, Callable[[], tuple[Model, ...]]] = {}
         for provider in dict.fromkeys((*catalog.models, *PROVIDERS, LLAMA, *configs)):
             config = configs.get(provider)
             entry = find_entry(auth.entries, provider)
-            base = _baseline(provider, config, entry[1] if entry else None, catalog, store)
-            if config is None:
-                models += base
-                continue
-            try:
-                models += compose(base, config)
-            except BadProvider as exc:
-                found.append(Problem(self.directory.models, f'Provider "{provider}": {exc}', config.line))
-                models += base
-                del configs[provider]
-        spoken = [model for model in models if model.api in self._apis]
-        silent = [model for model in models if model.api not in self._apis]
+            base = partial(_baseline, provider, config, entry[1] if entry else None, catalog, store)
+            groups[provider] = base
+            if config is not None:
+                try:
+                    composed = compose(base(), config)
+                except BadProvider as exc:
+                    found.append(Problem(self.directory.models, f'Provider "{provider}": {exc}', config.line))
+                    del configs[provider]
+                else:
+                    groups[provider] = partial(tuple, composed)
         return View(
             catalog=catalog,
             problems=tuple(found),
-            models=(*self._extra, *spoken),
-            hidden=(
-                *(
-                    Hidden(model.provider, model.id, f"api {model.api!r} is not spoken here", model.api)
-                    for model in silent
-                ),
-                *(
-                    Hidden(provider, id, f"not a chat model ({kind})")
-                    for provider, kinds in catalog.others.items()
-                    for kind, ids in kinds.items()
-                    for id in ids  # noqa: A001
-                ),
-            ),
+            _apis=self._apis,
+            _groups=groups,
+            _extra=self._extra,
             _auth=auth,
             _configs=configs,
             _environ=self._environ,
             _commands=self._commands,
-            _own=frozenset(model.provider for model in self._extra),
         )
 
 

@@ -5,7 +5,7 @@ Made by :class:`piproxy.pi.registry.Registry`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -54,16 +54,55 @@ class View:
 
     catalog: Catalog
     problems: tuple[Problem, ...]
-    models: tuple[Model, ...]
-    """All chat models whose api piproxy speaks, with or without a credential, in pi's order."""
-    hidden: tuple[Hidden, ...]
+    _apis: frozenset[str]
+    """The apis that piproxy speaks."""
+    _groups: Mapping[str, Callable[[], tuple[Model, ...]]]
+    """Providers in pi's order, each with what reads its models, when they are needed."""
+    _extra: tuple[Model, ...]
+    """Models of piproxy's own, whose providers need no credential."""
     _auth: StoredEntries
     _configs: Mapping[str, ProviderConfig]
     _environ: Mapping[str, str]
     _commands: values.CommandCache
     """Outcomes of auth.json's commands."""
-    _own: frozenset[str] = frozenset()
-    """Providers of piproxy's own, which need no credential."""
+
+    @cached_property
+    def models(self) -> tuple[Model, ...]:
+        """All chat models whose api piproxy speaks, with or without a credential, in pi's order."""
+        return (*self._extra, *(model for provider in self._groups for model in self._spoken(provider)))
+
+    @cached_property
+    def hidden(self) -> tuple[Hidden, ...]:
+        """What there is beside :attr:`models`."""
+        return (
+            *(
+                Hidden(model.provider, model.id, f"api {model.api!r} is not spoken here", model.api)
+                for provider in self._groups
+                for model in self._all(provider)
+                if model.api not in self._apis
+            ),
+            *(
+                Hidden(provider, id, f"not a chat model ({kind})")
+                for provider, kinds in self.catalog.others.items()
+                for kind, ids in kinds.items()
+                for id in ids  # noqa: A001
+            ),
+        )
+
+    def _all(self, provider: str) -> tuple[Model, ...]:
+        models = self._known.get(provider)
+        return self._known.setdefault(provider, self._groups[provider]()) if models is None else models
+
+    def _spoken(self, provider: str) -> tuple[Model, ...]:
+        return tuple(model for model in self._all(provider) if model.api in self._apis)
+
+    @cached_property
+    def _known(self) -> dict[str, tuple[Model, ...]]:
+        return {}
+
+    @cached_property
+    def _own(self) -> frozenset[str]:
+        return frozenset(model.provider for model in self._extra)
 
     @cached_property
     def by_id(self) -> Mapping[str, Model]:
@@ -84,12 +123,18 @@ class View:
 
     @cached_property
     def _available(self) -> tuple[Model, ...]:
-        return tuple(model for model in self.models if self.why_not(model) is None)
+        found = list(self._extra)
+        for provider in self._groups:
+            # Most of the catalog's providers have no credential: their models are not even read.
+            if provider in self.catalog.models and not self.check(provider).available:
+                continue
+            found += [model for model in self._spoken(provider) if self.why_not(model) is None]
+        return tuple(found)
 
     @cached_property
     def runs_commands(self) -> bool:
         """Asking for :meth:`available` or a login may run a command of auth.json: call it from a thread then."""
-        return any(_is_command(self.entry(provider)) for provider in self.providers)
+        return any(_is_command(self.entry(provider)) and self._spoken(provider) for provider in self._groups)
 
     def _commanded(self, provider: str) -> bool:
         """May the provider's key come from a command?"""
@@ -110,9 +155,10 @@ class View:
     def idle(self) -> tuple[str, ...]:
         """Providers set up in the user's files that cannot be used, and why. May block as :meth:`available`."""
         found = []
-        for provider in self.providers:
+        for provider in self._groups:
             config = self.config(provider)
-            if self.entry(provider) is not None or (config is not None and config.api_key is not None):
+            set_up = self.entry(provider) is not None or (config is not None and config.api_key is not None)
+            if set_up and self._spoken(provider):
                 problem = self.check(provider).problem
                 found += [f"{provider}: {problem}"] if problem else []
         return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -137,6 +138,16 @@ def test_the_panel_fits_every_terminal(width: int, height: int) -> None:
     text = painted(desk.panel.lines(width, height), width, height)
     assert "\x1b[2J" not in text
     assert text.count("\r\n") < height
+
+
+def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With NO_COLOR set the panel is bold and dim, and has no colour."""
+    desk = Desk(entry("port", "integer"))
+    coloured = painted(desk.panel.lines(80, 24), 80, 24)
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = painted(desk.panel.lines(80, 24), 80, 24)
+    assert "\x1b[1;36m" in coloured
+    assert set(re.findall(r"\x1b\[([0-9;]*)m", plain)) <= {"0", "1", "2"}
 
 
 def test_in_a_terminal(home: Home) -> None:

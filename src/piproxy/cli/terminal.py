@@ -12,6 +12,8 @@ from typing import Final
 from piproxy.cli.panel import Line, Panel, fitted
 
 _STYLES: Final = {"": "", "title": "\x1b[1;36m", "picked": "\x1b[36m", "dim": "\x1b[2m", "bad": "\x1b[31m"}
+_WITHOUT_COLOUR: Final = {**_STYLES, "title": "\x1b[1m", "picked": "\x1b[1m", "bad": "\x1b[1m"}
+"""For those who set NO_COLOR."""
 _ENTER: Final = "\x1b[?1049h\x1b[?25l"
 _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
 _ESCAPE_DELAY: Final = 0.05
@@ -63,9 +65,10 @@ def keys(text: str) -> Iterator[str]:
 
 def painted(lines: list[Line], width: int, height: int) -> str:
     """The lines for a terminal, over what was there."""
+    styles = _WITHOUT_COLOUR if os.environ.get("NO_COLOR") else _STYLES
     rows = []
     for pieces in lines[:height]:
-        styled = (f"{_STYLES[style]}{text}\x1b[0m" if style else text for text, style in fitted(pieces, width))
+        styled = (f"{styles[style]}{text}\x1b[0m" if style else text for text, style in fitted(pieces, width))
         rows.append("".join(styled) + "\x1b[K")
     return "\x1b[H" + "\r\n".join(rows) + "\x1b[J"
 

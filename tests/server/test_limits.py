@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,10 @@ from pathlib import Path
 import pytest
 import trio
 from fakes.served import served
+
+from piproxy.errors import Overloaded
+from piproxy.server import serving
+from piproxy.upstream.connections import Origin, connector
 
 ASK = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
@@ -24,6 +29,7 @@ async def test_idle_clients_make_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Who is idle leaves for whoever wants something; the log has one line, however often it happens."""
+    monkeypatch.setattr(serving, "REST", 0)
     accept, refused = trio.SocketListener.accept, 0
 
     async def accept_later(self: trio.SocketListener) -> trio.SocketStream:
@@ -60,3 +66,15 @@ def test_the_soft_limit_is_raised() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "128\n"
+
+
+async def test_no_descriptor_for_a_provider() -> None:
+    """It is not the provider that failed: the client is told to come back soon."""
+
+    async def dial(host: str, port: int) -> trio.SocketStream:
+        raise OSError("all attempts failed") from OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    connect = connector(ssl.create_default_context, dial)
+    with pytest.raises(Overloaded) as caught:
+        await connect(Origin("http", "provider.test", 80))
+    assert (caught.value.status, caught.value.headers) == (503, {"retry-after": "1"})

@@ -27,6 +27,8 @@ FLUSH: Final = 2.0
 """Seconds for the last frames of a shutdown."""
 ROOM: Final = 16
 """Idle connections that are closed at a time when there are no file descriptors left."""
+REST: Final = 1.0
+"""Seconds that they have been idle at least: a new one may have sent a request that has not been read yet."""
 REMIND: Final = 60.0
 """Seconds before the log tells again that there are none."""
 
@@ -118,9 +120,12 @@ class Server:
 
     def _make_room(self) -> None:
         """Who has been idle for longest leaves for whoever wants something."""
-        for idle in sorted(self._context.idle, key=lambda one: one.scope.deadline)[:ROOM]:
+        now = trio.current_time()
+        end = now + self._config.keep_alive_timeout - REST
+        oldest = sorted(self._context.idle, key=lambda one: one.scope.deadline)
+        for idle in (one for one in oldest[:ROOM] if one.scope.deadline <= end):
             idle.scope.cancel()
-        if (now := trio.current_time()) >= self._remind:
+        if now >= self._remind:
             self._remind = now + REMIND
             self._full()
 

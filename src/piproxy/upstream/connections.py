@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import trio
 
-from piproxy.errors import GatewayError, UpstreamBroken, UpstreamUnreachable
+from piproxy.errors import GatewayError, Overloaded, UpstreamBroken, UpstreamUnreachable
 from piproxy.framing.httpbody import BodyReader, ChunkedReader, EndReader, LengthReader
 from piproxy.framing.httphead import BadHead, Head, HeadReader, request_head
 from piproxy.upstream.sockets import READ_SIZE, TcpStream
@@ -270,6 +270,11 @@ def connector(context: Callable[[], ssl.SSLContext], dial: Dial = trio.open_tcp_
         try:
             opened = await dial(origin.host, origin.port)
         except OSError as exc:
+            if _exhausted(exc):
+                raise Overloaded(
+                    "piproxy has no file descriptors left for a connection to the provider; try again in a moment.",
+                    headers={"retry-after": "1"},
+                ) from exc
             raise _unconnected(origin, exc) from exc
         tcp = TcpStream(opened) if isinstance(opened, trio.SocketStream) else opened
         if origin.scheme != "https":
@@ -290,6 +295,13 @@ def connector(context: Callable[[], ssl.SSLContext], dial: Dial = trio.open_tcp_
 
 def _unconnected(origin: Origin, exc: BaseException) -> UpstreamUnreachable:
     return UpstreamUnreachable(f"Could not connect to {origin.netloc}: {why(exc)}.")
+
+
+def _exhausted(exc: BaseException | None) -> bool:
+    """Is it this process, or this machine, that has no room? trio keeps the reason in the causes."""
+    if isinstance(exc, BaseExceptionGroup):
+        return any(map(_exhausted, exc.exceptions))
+    return exc is not None and (getattr(exc, "errno", 0) in (errno.EMFILE, errno.ENFILE) or _exhausted(exc.__cause__))
 
 
 def why(exc: BaseException) -> str:

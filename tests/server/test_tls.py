@@ -101,7 +101,7 @@ async def test_httpx_says_nothing_when_it_closes_a_stream_over_http2(tmp_path: P
 
 
 async def test_the_openai_sdk_over_http2(tmp_path: Path) -> None:
-    """Its own client with HTTP/2 on, streaming and not; a stream that is closed early closes the upstream."""
+    """Its own client with HTTP/2 on, streaming and not."""
     tls = write_tls(tmp_path)
 
     def talk(base: str) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -87,6 +88,7 @@ def preflight(headers: Mapping[str, str]) -> dict[str, str]:
     return told
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """``localhost`` and its subdomains (RFC 6761), and the loopback addresses."""
     if host == "localhost" or host.endswith(".localhost"):

@@ -39,9 +39,8 @@ class Log:
 
     def request(self, record: Record, seconds: float) -> None:
         """A request is over."""
-        fields = _fields(record, seconds)
         if self._style == "json":
-            self._write(dump({"time": _now(), "event": "request", **fields}).decode())
+            self._write(dump({"time": _now(), "event": "request", **_fields(record, seconds)}).decode())
         else:
             self._write(_human(record, seconds))
         if record.bug is not None:

@@ -33,6 +33,8 @@ FLAGS = {"connect_timeout_sec": WAIT, "first_byte_timeout_sec": WAIT, "idle_time
 _CLAIMS = (
     base64.urlsafe_b64encode(b'{"https://api.openai.com/auth":{"chatgpt_account_id":"acct"}}').rstrip(b"=").decode()
 )
+ORIGIN = " (The credential came from models.json.)"
+"""What is added to the words of a provider that refuses it."""
 KEY = f"sk-fake-secret.{_CLAIMS}.s"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS = [{"type": "function", "function": {"name": name, "parameters": SCHEMA}} for name in ("get_weather", "get_time")]
@@ -180,7 +182,7 @@ def check(reply: Reply, right: Verdict, *, stream: bool) -> None:
         assert (shown["type"], shown["code"]) == (error.type, error.code)
         assert shown["message"]
         if error.message != "-":
-            assert shown["message"] == error.message
+            assert shown["message"] == error.message + (ORIGIN if error.code == "upstream_auth_error" else "")
 
 
 def said(frame: Any) -> Any:

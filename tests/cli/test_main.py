@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fakes.command import Home
 
 from piproxy import __version__
-from piproxy.cli.main import cli
+from piproxy.cli.main import COMMANDS, SUMMARIES, cli
 
 
 def every(group: click.Group, *words: str) -> Iterator[str]:
@@ -44,15 +44,22 @@ def test_console_script_is_installed(home: Home) -> None:
     assert done.stdout == f"piproxy {__version__}\n"
 
 
-def test_version_imports_little(home: Home) -> None:
-    """Neither the server nor the settings are imported for ``--version``."""
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_import_little(home: Home, option: str) -> None:
+    """Neither the server nor the settings are imported for them."""
     code = (
         "import sys\nfrom piproxy.cli.main import cli\n"
-        "try: cli(['--version'])\nexcept SystemExit: pass\n"
+        f"try: cli(['{option}'])\nexcept SystemExit: pass\n"
         "print(sorted({'trio', 'quart', 'httpx', 'hypercorn', 'pydantic', 'piproxy.settings'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_help_says_of_commands_what_they_say_themselves() -> None:
+    """The table of the group and the commands agree, in names, order and words."""
+    said = {name: command.short_help for name in COMMANDS if (command := cli.get_command(click.Context(cli), name))}
+    assert list(said.items()) == list(SUMMARIES.items())
 
 
 @pytest.mark.parametrize("command", ["", *EVERY])

@@ -1,4 +1,4 @@
-"""The command line. A command is imported when it is called, so that ``piproxy --version`` costs next to nothing.
+"""The command line. A command is imported when it is called, so that ``piproxy --help`` costs next to nothing.
 
 Exit codes: 0 all is well; 1 something is broken or could not be done; 2 wrong usage or settings, with a message that
 says what to do; 3 nothing runs (``status``, ``stop``); 128 + n ended by the second signal n.
@@ -30,6 +30,19 @@ COMMANDS: Final = {
     "stop": "piproxy.cli.stop:stop",
 }
 """Name -> where the command is, in the order of the help."""
+SUMMARIES: Final = {
+    "serve": "Serve until stopped (the default).",
+    "models": "List the models that clients see.",
+    "config": "Show and change the settings.",
+    "doctor": "Check files, logins, models and the port.",
+    "connect": "Print or write the settings of another program.",
+    "pi": "Put the /proxy commands into pi, or take them out.",
+    "service": "Let the system start piproxy.",
+    "completion": "Print a shell's completion script.",
+    "status": "Say whether a piproxy runs, where, and what it served.",
+    "stop": "Stop the piproxy that runs.",
+}
+"""What the commands say of themselves, so that the help need not import them."""
 
 _OWN_OPTIONS: Final = frozenset(("--help", "-h", "--version"))
 
@@ -55,6 +68,10 @@ class Commands(Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command = getattr(import_module(module), name)
         return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # A shell that completes wants to know the commands.

@@ -21,7 +21,8 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", protected_namespaces=())
+    # pydantic would build a validator for each shape; only that of the whole is ever used, and it is built below.
+    model_config = ConfigDict(strict=True, extra="ignore", protected_namespaces=(), defer_build=True)
 
 
 CacheMark = Annotated[
@@ -261,3 +262,6 @@ class Request(_Shape):
     cache_control: dict[str, Json] | None = None
     web_search_options: dict[str, Json] | None = None
     modalities: list[Literal["text", "audio"]] | None = None
+
+
+Request.model_rebuild()

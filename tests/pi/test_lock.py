@@ -174,6 +174,20 @@ def test_of_two_that_find_a_stale_lock_one_gets_it(target: Path, monkeypatch: py
     assert not beside(target).exists()
 
 
+def test_a_lock_made_anew_in_the_same_instant_is_another_one(target: Path) -> None:
+    """A file system gives the same inode number again, and its clock may stand still in between."""
+
+    def frozen() -> float:
+        return 1_700_000_000.0
+
+    with DirectoryLock(target, clock=frozen) as first:
+        beside(target).rmdir()
+        with DirectoryLock(target, clock=frozen) as second:
+            assert first.compromised
+            assert not second.compromised
+    assert not beside(target).exists()
+
+
 def test_a_file_in_the_lock_s_place_is_not_touched(target: Path) -> None:
     """It is busy for ever, and said so."""
     beside(target).write_text("")

@@ -56,7 +56,14 @@ class _Taken:
     inode: int = 0
     mtime_ns: int = 0
 
-    def remember(self) -> None:
+    def mark(self, now: float) -> None:
+        """Give the directory a time of its own, and remember it.
+
+        A directory that is made right after another was removed may get its inode number, and within one tick of the
+        kernel's clock (milliseconds) its time, too: left to the kernel, two holders could not be told apart.
+        """
+        stamp = int(now * 1e9) + random.randrange(1_000_000)  # noqa: S311 - tells holders apart, guards nothing
+        os.utime(self.path, ns=(stamp, stamp))
         stat = self.path.stat()
         self.inode, self.mtime_ns = stat.st_ino, stat.st_mtime_ns
 
@@ -166,7 +173,7 @@ class DirectoryLock:
             raise LockImpossible(f"Cannot lock {self._target}: {exc.strerror}: {path}") from exc
         taken = _Taken(path)
         try:
-            taken.remember()
+            taken.mark(self._clock())
         except FileNotFoundError:  # somebody cleared it away in the same instant, taking it for a stale one
             return False
         with self._guard:
@@ -206,10 +213,8 @@ class DirectoryLock:
                     if not taken.is_ours():
                         self._lost = True
                         continue
-                    now = self._clock()
                     with suppress(OSError):  # the next beat tries again; `is_ours` tells a loss
-                        os.utime(taken.path, (now, now))
-                        taken.remember()
+                        taken.mark(self._clock())
 
     def _give_back(self) -> None:
         with self._guard:

@@ -20,8 +20,8 @@ from piproxy.wire.room import Options
 from piproxy.wire.rooms import ROOMS, room_for
 
 SIZE: Final = 4_000_000
-ROOM: Final = 0.3 if sys.version_info >= (3, 13) else 0.0
-"""Behind a text that it writes, the JSON encoder leaves a quarter of its size free, from Python 3.13 on."""
+ROOM: Final = 0.3 if sys.version_info >= (3, 12) else 0.0
+"""Behind a text that it writes, the JSON encoder leaves a quarter of its size free, from Python 3.12 on."""
 OPTIONS: Final = Options(
     env={
         "AWS_REGION": "us-east-1",

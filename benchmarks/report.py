@@ -108,7 +108,7 @@ def table(results: Results) -> str:
     if results.rooms:
         rates = ", ".join(f"{api} {rate / 1000:.0f}" for api, rate in results.rooms.items())
         lines += ["", f"Translation alone, thousand events per second and core: {rates}."]
-    lines += [f"\nFailed: {failure.splitlines()[0]}" for failure in results.failures]
+    lines += [f"\nFailed: {failure}" for failure in dict.fromkeys(one.splitlines()[0] for one in results.failures)]
     return "\n".join(lines)
 
 

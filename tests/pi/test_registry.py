@@ -189,12 +189,12 @@ def test_reload_runs_the_commands_of_auth_json_again(tmp_path: Path) -> None:
     """Otherwise once in the life of the process, as in pi: also when a file has changed, and when it failed."""
     key = tmp_path / "key"
     registry = PiDirectory(tmp_path).auth({"groq": {"type": "api_key", "key": f"!cat {key}"}}).registry()
-    assert (registry.login("groq").problem or "").endswith("from shell command (exit code 1)")
+    assert (registry.view().login("groq").problem or "").endswith("from shell command (exit code 1)")
     key.write_text("k")
     PiDirectory(tmp_path).models(custom(apiKey="k"))
-    assert not registry.login("groq").available
+    assert not registry.view().login("groq").available
     registry.reload()
-    assert registry.login("groq").key == "k"
+    assert registry.view().login("groq").key == "k"
 
 
 def headers(
@@ -202,7 +202,7 @@ def headers(
 ) -> Mapping[str, str | None]:
     provider = id.partition("/")[0]
     registry = PiDirectory(tmp_path).models({"providers": {provider: config}}).registry(environ)
-    return registry.request_headers(registry.view().by_id[id], **more)
+    return registry.view().request_headers(registry.view().by_id[id], **more)
 
 
 NVIDIA = "nvidia/nvidia/nemotron-3.5-super-vl-120b-a12b"
@@ -234,7 +234,7 @@ def test_model_headers_beat_the_catalogs(tmp_path: Path) -> None:
 def test_catalog_headers_without_any_configuration(tmp_path: Path) -> None:
     """A model of a provider that models.json does not name has the catalog's."""
     registry = PiDirectory(tmp_path).registry()
-    assert registry.request_headers(registry.view().by_id[NVIDIA]) == {"NVCF-POLL-SECONDS": "3600"}
+    assert registry.view().request_headers(registry.view().by_id[NVIDIA]) == {"NVCF-POLL-SECONDS": "3600"}
 
 
 def test_auth_header_takes_the_key_in_use(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_header_variables_of_the_stored_entry_come_first(tmp_path: Path) -> None
     directory = PiDirectory(tmp_path).models(custom(headers={"X-A": "$A", "X-B": "$B"}))
     directory.auth({"corp": {"type": "api_key", "key": "k", "env": {"A": "stored"}}})
     registry = directory.registry({"A": "process", "B": "process"})
-    found = registry.request_headers(registry.view().by_id["corp/m1"])
+    found = registry.view().request_headers(registry.view().by_id["corp/m1"])
     assert found == {"X-A": "stored", "X-B": "process"}
 
 
@@ -310,7 +310,7 @@ def test_unresolved_header_fails_the_request(config: Json, shown: str, tmp_path:
 
 def test_unresolved_key_does_not_show_its_command(tmp_path: Path) -> None:
     """It may hold a secret: how it ended is what the client, the log and the doctor are told."""
-    login = PiDirectory(tmp_path).models(custom(apiKey="!test secret = no")).registry().login("corp")
+    login = PiDirectory(tmp_path).models(custom(apiKey="!test secret = no")).registry().view().login("corp")
     assert login.problem == 'Failed to resolve API key for provider "corp" from shell command (exit code 1)'
     assert "secret" not in repr(login)
 
@@ -330,7 +330,7 @@ def test_commands_need_a_thread(tmp_path: Path) -> None:
     registry = directory.auth({"groq": {"type": "api_key", "key": "!printf k"}}).registry()
     view = registry.view()
     names = ("key/m1", "header/m1", "model/m1", "model/m2", "plain/m1", "groq/openai/gpt-oss-120b")
-    assert [registry.needs_thread(view.by_id[name]) for name in names] == [True, True, True, False, False, True]
+    assert [registry.view().needs_thread(view.by_id[name]) for name in names] == [True, True, True, False, False, True]
     assert view.runs_commands
     assert not directory.auth({}).registry().view().runs_commands
 

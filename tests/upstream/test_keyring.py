@@ -104,15 +104,20 @@ async def test_an_auth_token_is_a_header_and_no_key(tmp_path: Path) -> None:
     assert found == Credential(headers={"Authorization": "Bearer sk-ant-oat-x"})
 
 
-async def test_workload_identity_is_exchanged_once(tmp_path: Path) -> None:
-    """For requests it is a bearer header and a beta."""
-    token = trio.Path(tmp_path / "token")
-    await token.write_text("identity")
-    environ = {
+def federated(directory: Path) -> dict[str, str]:
+    """The environment of a workload with an identity of its own."""
+    token = directory / "token"
+    token.write_text("identity")
+    return {
         "ANTHROPIC_FEDERATION_RULE_ID": "rule",
         "ANTHROPIC_ORGANIZATION_ID": "org",
         "ANTHROPIC_IDENTITY_TOKEN_FILE": str(token),
     }
+
+
+async def test_workload_identity_is_exchanged_once(tmp_path: Path) -> None:
+    """For requests it is a bearer header and a beta."""
+    environ = federated(tmp_path)
     async with room(tmp_path, environ, ok({"access_token": "t", "expires_in": 600})) as here:
         for _ in range(2):
             found = await here.credential(model("anthropic", "anthropic-messages", "https://api.anthropic.com"))
@@ -367,13 +372,7 @@ async def test_a_refused_token_of_google_s_is_fetched_anew(tmp_path: Path) -> No
 
 async def test_a_refused_token_of_a_workload_is_exchanged_anew(tmp_path: Path) -> None:
     """At the address of the model that was asked."""
-    token = trio.Path(tmp_path / "token")
-    await token.write_text("identity")
-    environ = {
-        "ANTHROPIC_FEDERATION_RULE_ID": "rule",
-        "ANTHROPIC_ORGANIZATION_ID": "org",
-        "ANTHROPIC_IDENTITY_TOKEN_FILE": str(token),
-    }
+    environ = federated(tmp_path)
     steps = [ok({"access_token": token, "expires_in": 3600}) for token in ("t1", "t2")]
     async with room(tmp_path, environ, *steps) as here:
         claude = model("anthropic", "anthropic-messages", "https://api.anthropic.com")

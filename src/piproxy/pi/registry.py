@@ -16,7 +16,6 @@ from piproxy.pi.catalog import Catalog, Choice
 from piproxy.pi.compose import BadProvider, compose
 from piproxy.pi.directory import AgentDirectory
 from piproxy.pi.environment import ALIASES, PROVIDERS
-from piproxy.pi.login import Login
 from piproxy.pi.models_file import ModelsFile, ProviderConfig
 from piproxy.pi.models_store import LLAMA, ModelsStore
 from piproxy.pi.problem import Problem
@@ -77,20 +76,6 @@ class Registry:
             self._parts = parts  # keeps the ids in `seen` from being used again
             self._seen = seen
         return self._view
-
-    def login(self, provider: str, override: str | None = None) -> Login:
-        """:meth:`View.login` of the present state."""
-        return self.view().login(provider, override)
-
-    def request_headers(
-        self, model: Model, *, login: Login | None = None, key: str | None = None
-    ) -> Mapping[str, str | None]:
-        """:meth:`View.request_headers` of the present state."""
-        return self.view().request_headers(model, login=login, key=key)
-
-    def needs_thread(self, model: Model) -> bool:
-        """:meth:`View.needs_thread` of the present state."""
-        return self.view().needs_thread(model)
 
     def _build(
         self, catalog: Catalog, auth: StoredEntries, user: ModelsFile, store: ModelsStore, problems: tuple[Problem, ...]

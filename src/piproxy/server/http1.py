@@ -171,11 +171,10 @@ class Stream(HTTPStream):
             await self.app_put({"type": "http.disconnect"})
 
     def write(self, piece: bytes) -> bool:
-        """Send one chunk of the body: was that all of it? If not, :meth:`flush` sends the rest, and has to be called.
+        """As :meth:`piproxy.server.body.Writer.write`: one chunk, where the body goes in chunks.
 
-        Raises :class:`trio.WouldBlock`, and takes nothing, where only ASGI's ``send`` goes. On that way, through Quart,
-        Hypercorn and h11, a token costs as much as reading and translating it did. A chunk changes nothing of h11's
-        state, so that a body may go both ways, one piece this and the next that.
+        On ASGI's way, through Quart, Hypercorn and h11, a token costs as much as reading and translating it did. A
+        chunk changes nothing of h11's state, so that a body may go both ways, one piece this and the next that.
         """
         if not self._chunked or self._unsent or self.closed or self._http.write is None:
             raise trio.WouldBlock

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 EXTRAS = ".[aws,vertex]"
-PARALLEL = ("-q", "-n", "auto", "--dist", "worksteal")
+PARALLEL = ("-n", "auto", "--dist", "worksteal")
 """As many test processes as there are processors."""
 WITH_PI = [
     path for path in ("conformance/real_pi", "conformance/pi_session", "conformance/sdks") if (ROOT / path).is_dir()
@@ -56,14 +56,15 @@ def _folders(*names: str) -> list[str]:
     return [name for name in names if any((ROOT / name).rglob("*.py"))]
 
 
-def _pytest(session: nox.Session) -> None:
-    """All tests. Some drive real processes and sockets, which a busy machine can starve: what failed is run once more,
-    alone and in one process, and has to pass then; the log tells that it was needed."""
+def _pytest(session: nox.Session, *paths: str) -> None:
+    """All tests there. Some drive real processes and sockets, which a busy machine can starve: what failed is run once
+    more, alone and in one process, and has to pass then; the log tells that it was needed."""
+    tests = ("python", "-m", "pytest", "-q", *paths)
     try:
-        session.run("pytest", *PARALLEL, *session.posargs)
+        session.run(*tests, *PARALLEL, *session.posargs)
     except CommandFailed:
         session.warn("once more, alone: what failed")
-        session.run("pytest", "-q", "--last-failed", "--last-failed-no-failures=none", *session.posargs)
+        session.run(*tests, "--last-failed", "--last-failed-no-failures=none", *session.posargs)
 
 
 @nox.session
@@ -143,7 +144,7 @@ def pi_newest(session: nox.Session) -> None:
     session.install(".", *(package for package in _group("test") if package.startswith("pytest")))
     session.env["PIPROXY_PI_SESSION_DIR"] = str(Path(session.virtualenv.location).parent / "pi-npm")
     session.env["PIPROXY_PI_VERSION"] = "newest"
-    session.run("python", "-m", "pytest", *PARALLEL, "conformance/pi_session", *session.posargs)
+    _pytest(session, "conformance/pi_session")
 
 
 @nox.session

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from conformance.pi_session.pis import PATIENCE
@@ -32,22 +32,23 @@ class Screen:
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-l", text)
 
-    def wait_for(self, text: str) -> str:
-        """The screen, as soon as the text is on it."""
-        return self._wait(text, there=True)
+    def wait_for(self, *texts: str) -> str:
+        """The screen, as soon as all the texts are on it."""
+        return self.wait_until(f"{texts} on the screen", lambda screen: all(text in screen for text in texts))
 
     def wait_until_gone(self, text: str) -> str:
-        return self._wait(text, there=False)
+        return self.wait_until(f"{text!r} gone from the screen", lambda screen: text not in screen)
+
+    def wait_until(self, what: str, judge: Callable[[str], bool]) -> str:
+        """The screen, as soon as ``judge`` accepts it: one that is looked at in mid-draw is looked at again."""
+        end = time.monotonic() + PATIENCE
+        while not judge(screen := self.text()):
+            assert time.monotonic() < end, f"waited for {what}, but there is:\n{screen}"
+            time.sleep(0.2)
+        return screen
 
     def close(self) -> None:
         subprocess.run(["tmux", "-S", self._socket, "kill-server"], capture_output=True, check=False)
-
-    def _wait(self, text: str, *, there: bool) -> str:
-        end = time.monotonic() + PATIENCE
-        while (text in (screen := self.text())) is not there:
-            assert time.monotonic() < end, f"{text!r} is {'not ' if there else ''}on the screen:\n{screen}"
-            time.sleep(0.2)
-        return screen
 
     def _tmux(self, *words: str) -> str:
         command = ["tmux", "-S", self._socket, *words]

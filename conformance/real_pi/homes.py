@@ -41,7 +41,7 @@ class Homes:
         into.mkdir(parents=True)
         for name, content in (
             ("models.json", {"providers": {provider: self._provider(provider) for provider in named}}),
-            ("auth.json", {provider: self._credential(provider) for provider in stored}),
+            ("auth.json", {provider: self._credential() for provider in stored}),
             ("models-store.json", {provider: self._fetched(provider) for provider in fetched}),
         ):
             (into / name).write_text(json.dumps(content), encoding="utf-8")
@@ -116,14 +116,10 @@ class Homes:
             },
         )
 
-    def _credential(self, provider: str) -> Json:
-        """With variables only where pi uses them for all headers alike: not for Vertex, nor without a key."""
-        key = self._one(VALUES)
-        env = {"V1": "stored", "UNSET": "", "X": "y"}
-        plain: Json = {"type": "api_key", "key": key}
-        if provider == "google-vertex" or key in {"$UNSET", "!exit 1"}:
-            return plain
-        return self._one((plain, {"type": "api_key", "key": key, "env": env}))
+    def _credential(self) -> Json:
+        """With and without variables; a key that has no value makes way for the environment's."""
+        plain = {"type": "api_key", "key": self._one(VALUES)}
+        return self._one((plain, {**plain, "env": {"V1": "stored", "UNSET": "", "X": "y"}}))
 
     def _fetched(self, provider: str) -> Json:
         ids = [model.id for model in self._catalog.models.get(provider, ())]

@@ -284,6 +284,50 @@ def test_header_variables_of_the_stored_entry_come_first(tmp_path: Path) -> None
     assert found == {"X-A": "stored", "X-B": "process"}
 
 
+STORED_ENV = {"A": "stored", "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "l"}
+LASTING: Json = {"type": "oauth", "access": "a", "refresh": "r", "expires": 4_000_000_000_000}
+
+
+@pytest.mark.parametrize(
+    ("provider", "entry", "environ", "of_model"),
+    [
+        ("groq", {"type": "api_key", "key": "k"}, {}, "stored"),
+        ("groq", {"type": "api_key", "key": "$NOT_SET"}, {"GROQ_API_KEY": "k"}, "process"),
+        ("anthropic", {"type": "api_key", "key": "k"}, {}, "stored"),
+        ("anthropic", {"type": "api_key"}, {"ANTHROPIC_API_KEY": "k"}, "process"),
+        ("xai", LASTING, {}, "process"),
+        ("google-vertex", {"type": "api_key", "key": "k"}, {}, "process"),
+        ("google-vertex", {"type": "api_key"}, {"GOOGLE_APPLICATION_CREDENTIALS": __file__}, "stored"),
+        ("amazon-bedrock", {"type": "api_key", "key": "k"}, {}, "stored"),
+        ("amazon-bedrock", {"type": "api_key"}, {"AWS_PROFILE": "work"}, "stored"),
+        ("amazon-bedrock", {"type": "api_key"}, {"AWS_BEARER_TOKEN_BEDROCK": "k"}, "process"),
+        ("cloudflare-workers-ai", {"type": "api_key", "key": "k"}, {"CLOUDFLARE_ACCOUNT_ID": "a"}, "process"),
+    ],
+)
+def test_stored_variables_in_headers_of_models(
+    provider: str, entry: dict[str, Json], environ: dict[str, str], of_model: str, tmp_path: Path
+) -> None:
+    """They count for the provider's headers always, for a model's where pi's resolver passes them on with the key."""
+    model = snapshot().models[provider][0]
+    config = {"headers": {"X-P": "$A"}, "modelOverrides": {model.id: {"headers": {"X-M": "$A"}}}}
+    directory = PiDirectory(tmp_path).models({"providers": {provider: config}})
+    directory.auth({provider: {**entry, "env": STORED_ENV}})
+    view = directory.registry({"A": "process", **environ}).view()
+    found = view.request_headers(view.by_id[model.canonical_id])
+    assert (found["X-P"], found["X-M"]) == ("stored", of_model)
+
+
+def test_doctor_s_question_looks_where_a_request_would(tmp_path: Path) -> None:
+    """A stored variable that does not reach a model's headers is reported for them alone."""
+    model = snapshot().models["xai"][0]
+    config = {"headers": {"X-P": "$A"}, "modelOverrides": {model.id: {"headers": {"X-M": "$A"}}}}
+    directory = PiDirectory(tmp_path).models({"providers": {"xai": config}})
+    view = directory.auth({"xai": {**LASTING, "env": {"A": "stored"}}}).registry({}).view()
+    assert view.unresolved("xai") == (
+        f'Failed to resolve model "{model.canonical_id}" header "X-M" from environment variable: A',
+    )
+
+
 @pytest.mark.parametrize(
     ("config", "shown"),
     [

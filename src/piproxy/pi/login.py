@@ -32,8 +32,8 @@ class Login:
     key: str | None = field(default=None, repr=False)
     """The key or token. ``None`` with kind ``api_key``: a command of models.json that was not asked to run."""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Provider variables by name: those of the stored entry, then those of the process that the provider reads. May
-    hold secrets (AWS keys, a stored entry's own)."""
+    """Provider variables by name: those of the stored entry, where pi passes them on, then those of the process that
+    the provider reads. May hold secrets (AWS keys, a stored entry's own)."""
     source: str = ""
     """Where it comes from, for ``doctor``: ``auth.json``, ``models.json``, ``environment variable GROQ_API_KEY`` …"""
     problem: str | None = None

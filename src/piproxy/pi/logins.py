@@ -133,9 +133,9 @@ def _ask(asked: Asked) -> Login:
     special = RESOLVERS.get(asked.provider)
     if special is not None:
         return special(asked)
-    found = asked.key_or_variable()
+    found = asked.with_key()
     if found is not None:
-        return asked.answer("api_key", found[1], key=found[0])
+        return found
     names = key_variables(asked.provider)
     return asked.none(f"no login and no {' or '.join(names)}" if names else "no key is configured")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os.path import isfile
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -50,6 +50,11 @@ class Asked:
         """The stored variable if it has a value, else the process's."""
         return value(self.stored, name) or value(self.environ, name)
 
+    @property
+    def ambient(self) -> Asked:
+        """The same without what is stored: pi passes stored variables on only beside a stored key or profile."""
+        return replace(self, key=None, key_source="", stored={})
+
     def settings(self) -> dict[str, str]:
         """All stored variables, and the process's own that the provider reads."""
         names = SETTINGS.get(self.provider, ())
@@ -62,6 +67,14 @@ class Asked:
             return self.key, self.key_source
         found = first(self.environ, key_variables(self.provider))
         return (found[1], variable(found[0])) if found else None
+
+    def with_key(self) -> Login | None:
+        """The given key with the stored variables, else a key variable with those of the process alone."""
+        found = self.key_or_variable()
+        if found is None:
+            return None
+        asked = self if self.key is not None else self.ambient
+        return asked.answer("api_key", found[1], key=found[0])
 
     def answer(self, kind: Kind, source: str, *, key: str | None = None, file: str | None = None) -> Login:
         return Login(provider=self.provider, kind=kind, key=key, env=self.settings(), source=source, file=file)
@@ -86,7 +99,7 @@ def anthropic(asked: Asked) -> Login:
     if found:
         name, token = found
         kind: Kind = "auth_token" if name == "ANTHROPIC_AUTH_TOKEN" else "api_key"
-        return asked.answer(kind, variable(name), key=token)
+        return asked.ambient.answer(kind, variable(name), key=token)
     ids = {name: text for name in (*_FEDERATION, *_FEDERATION_OPTIONS) if (text := value(asked.environ, name))}
     if all(name in ids for name in _FEDERATION):
         return Login(
@@ -105,19 +118,18 @@ def bedrock(asked: Asked) -> Login:
     ``~/.aws`` default profiles and instance metadata do not count, as in pi. The stored variables go along only with a
     key or a profile.
     """
-    key = asked.key_or_variable()
-    if key:
-        return asked.answer("api_key", key[1], key=key[0])
+    by_key = asked.with_key()
+    if by_key is not None:
+        return by_key
     if value(asked.stored, "AWS_PROFILE"):
         return asked.answer("aws_profile", f"AWS_PROFILE in {asked.key_source}")
-    ambient = Asked(asked.provider, None, "", {}, asked.environ, asked.exists)
     if value(asked.environ, "AWS_PROFILE"):
         return asked.answer("aws_profile", variable("AWS_PROFILE"))
     if all(value(asked.environ, name) for name in _AWS_KEY):
-        return ambient.answer("aws_keys", variable("AWS_ACCESS_KEY_ID"))
+        return asked.ambient.answer("aws_keys", variable("AWS_ACCESS_KEY_ID"))
     chain = first(asked.environ, _AWS_CHAIN)
     if chain:
-        return ambient.answer("aws_chain", variable(chain[0]))
+        return asked.ambient.answer("aws_chain", variable(chain[0]))
     return asked.none("no AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE, AWS key pair, container or web identity")
 
 
@@ -128,7 +140,7 @@ def vertex(asked: Asked) -> Login:
     """
     key = asked.key_or_variable()
     if key and not is_marker(key[0]):
-        return asked.answer("api_key", key[1], key=key[0])
+        return asked.ambient.answer("api_key", key[1], key=key[0])
     project = asked.either("GOOGLE_CLOUD_PROJECT") or value(asked.environ, "GCLOUD_PROJECT")
     location = asked.either("GOOGLE_CLOUD_LOCATION")
     named = asked.either("GOOGLE_APPLICATION_CREDENTIALS")
@@ -151,8 +163,7 @@ def cloudflare(asked: Asked) -> Login:
     missing = [name for name in ("CLOUDFLARE_API_KEY", *needed) if name not in ids and (name in needed or not key)]
     if missing or not key:
         return asked.none(f"missing: {', '.join(missing)}")
-    env = {**asked.stored, **ids}
-    return Login(provider=asked.provider, kind="api_key", key=key[0], env=env, source=key[1])
+    return Login(provider=asked.provider, kind="api_key", key=key[0], env=ids, source=key[1])
 
 
 def llama_cpp(asked: Asked) -> Login:

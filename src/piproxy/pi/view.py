@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from piproxy.errors import CredentialError
 from piproxy.headers import layered
@@ -21,6 +21,9 @@ from piproxy.pi.models_file import ProviderConfig
 from piproxy.pi.problem import Problem
 from piproxy.pi.radius import RADIUS, gateway
 from piproxy.pi.sources import StoredEntries
+
+Variables: TypeAlias = tuple[Mapping[str, str], ...]
+"""Asked from left to right."""
 
 COPILOT: Final = "github-copilot"
 RECENT: Final = 30.0
@@ -200,19 +203,20 @@ class View:
             return ()
         login = self.login(provider)
         found = [] if self.entry(provider) or login.available else [login.problem or "no credential"]
-        variables = [_stored_env(self.entry(provider)), login.env, self._environ]
-        asked = [(f'provider "{provider}"', config.headers)]
+        of_provider, of_model = self._variables(provider, login)
+        asked = [(f'provider "{provider}"', config.headers, of_provider)]
         asked += [
-            (f'model "{model.canonical_id}"', config.model_headers(model.id))
+            (f'model "{model.canonical_id}"', config.model_headers(model.id), of_model)
             for model in self.models
             if model.provider == provider
         ]
-        known: dict[str, str | values.Unresolved] = {}
-        for whose, headers in asked:
+        known: dict[tuple[str, int], str | values.Unresolved] = {}
+        for whose, headers, variables in asked:
             for name, text in headers.items():
-                if text not in known:
-                    known[text] = values.expand(text, *variables)
-                value = known[text]
+                layers = 0 if text.startswith("!") else len(variables)  # a command prints the same for both
+                if (text, layers) not in known:
+                    known[text, layers] = values.expand(text, *variables)
+                value = known[text, layers]
                 if isinstance(value, values.Unresolved):
                     found.append(f'Failed to resolve {whose} header "{name}" from {value.words}')
         return tuple(found)
@@ -245,15 +249,13 @@ class View:
         config = self.config(model.provider)
         if config is None:
             return dict(model.headers)
-        needs_login = config.auth_header and key is None
-        if login is None and needs_login:
-            login = self.login(model.provider)
-        variables = [_stored_env(self.entry(model.provider)), login.env if login else {}, self._environ]
-        of_provider = _resolved(config.headers, f'provider "{model.provider}"', variables)
+        login = login or self.login(model.provider)
+        of_provider, of_model = self._variables(model.provider, login)
+        provider_headers = _resolved(config.headers, f'provider "{model.provider}"', of_provider)
         bearer: dict[str, str | None] = {}
         if config.auth_header:
-            key = key or (login.key if login else None)
-            if not key and login and login.problem and config.api_key is not None:
+            key = key or login.key
+            if not key and login.problem and config.api_key is not None:
                 raise UnresolvedValue(login.problem)
             if not key:
                 raise CredentialError(f'No API key found for "{model.provider}"')
@@ -262,8 +264,17 @@ class View:
                     f'authHeader in models.json does not go with "{model.provider}", which has a header of its own'
                 )
             bearer["Authorization"] = f"Bearer {key}"
-        of_model = _resolved(config.model_headers(model.id), f'model "{model.canonical_id}"', variables)
-        return layered(of_provider, bearer, model.headers, of_model)
+        model_headers = _resolved(config.model_headers(model.id), f'model "{model.canonical_id}"', of_model)
+        return layered(provider_headers, bearer, model.headers, model_headers)
+
+    def _variables(self, provider: str, login: Login) -> tuple[Variables, Variables]:
+        """Where the headers of models.json look for variables: those of the provider, and those of its models.
+
+        Stored variables count for the models' headers only where pi passes them on with the key: not beside a login, a
+        Vertex key, or a key that comes from the environment.
+        """
+        stored = _stored_env(self.entry(provider))
+        return (login.env, stored, self._environ), (login.env, self._environ)
 
     @cached_property
     def _checks(self) -> dict[str, Login]:
@@ -290,7 +301,7 @@ class View:
         )
 
 
-def _resolved(headers: Mapping[str, str], whose: str, variables: list[Mapping[str, str]]) -> Mapping[str, str | None]:
+def _resolved(headers: Mapping[str, str], whose: str, variables: Variables) -> Mapping[str, str | None]:
     resolved: dict[str, str | None] = {}
     for name, text in headers.items():
         value = values.expand(text, *variables)
@@ -307,11 +318,11 @@ def _stored_env(entry: StoredEntry | None) -> Mapping[str, str]:
     return {name: text for name, text in env.items() if isinstance(text, str)} if isinstance(env, dict) else {}
 
 
-def _has_its_own_header(provider: str, login: Login | None) -> bool:
+def _has_its_own_header(provider: str, login: Login) -> bool:
     """The key or token is no ``Authorization`` that may be doubled: pi fails such a request, too."""
     if provider == "cloudflare-ai-gateway":
         return True
-    return login is not None and (login.kind == "auth_token" or (login.kind == "oauth" and login.flow == "kimi-coding"))
+    return login.kind == "auth_token" or (login.kind == "oauth" and login.flow == "kimi-coding")
 
 
 def _is_command(entry: StoredEntry | None) -> bool:

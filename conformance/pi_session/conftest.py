@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -49,21 +52,22 @@ def pi(request: pytest.FixtureRequest, directory: Path, node: str) -> tuple[str,
     place = directory / wanted.version
     root = place / "node_modules" / wanted.package
     with _alone(directory):
-        if not root.exists():
-            place.mkdir(parents=True, exist_ok=True)
+        complete = place / "complete"
+        if not complete.exists():  # or an installation was broken off
+            shutil.rmtree(place, ignore_errors=True)
             if wanted.needs:
                 _npm(place, *wanted.needs)
                 _unpack(place, wanted, root)
             else:
                 _npm(place, f"{wanted.package}@{wanted.version}")
+            complete.touch()
     return node, str(root / wanted.program)
 
 
 @pytest.fixture
 def session(pi: tuple[str, str], tmp_path: Path) -> Iterator[Session]:
     """pi in a home of its own, with the extension installed by ``piproxy pi install``."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = _free_port()
     environ = {
         "HOME": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
@@ -76,11 +80,29 @@ def session(pi: tuple[str, str], tmp_path: Path) -> Iterator[Session]:
         "OPENAI_API_KEY": "sk-none",
     }
     made = Session(pi, tmp_path, environ, port)
-    assert "installed in" in made.piproxy("pi", "install")
-    made.piproxy("config", "set", "port", port)
-    made.piproxy("config", "set", "demo", "true")
-    yield made
-    made.close()
+    try:
+        assert "installed in" in made.piproxy("pi", "install")
+        made.piproxy("config", "set", "port", port)
+        made.piproxy("config", "set", "demo", "true")
+        yield made
+    finally:
+        made.close()
+
+
+_PORTS = count()
+_FIRST_PORT: Final = 20_000
+"""Below the ports that systems give away by themselves: what was free when a test looked is so when it is needed."""
+_PORTS_EACH: Final = 500
+
+
+def _free_port() -> str:
+    """Not one of another test process that runs at the same time."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for at in _PORTS:
+        port = _FIRST_PORT + worker % 20 * _PORTS_EACH + at % _PORTS_EACH
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return str(port)
+    raise AssertionError("no port is free")
 
 
 @contextmanager
@@ -94,7 +116,7 @@ def _alone(directory: Path) -> Iterator[None]:
 
 def _npm(place: Path, *packages: str) -> None:
     place.mkdir(parents=True, exist_ok=True)
-    quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", "--fetch-retries=5"]
     subprocess.run(["npm", "install", "--prefix", str(place), *quiet, *packages], check=True)
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
@@ -20,8 +21,8 @@ from typing import Any, Final
 
 from conformance.npm import obstacle
 
-PATIENCE: Final = 60.0
-"""Seconds to wait for something that pi should say."""
+PATIENCE: Final = 180.0
+"""Seconds to wait for something that pi should say; more than the extension's own patience with piproxy."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Session:
     environ: dict[str, str]
     port: str
     started: list[subprocess.Popen[Any]] = field(default_factory=list)
+    readers: list[Thread] = field(default_factory=list)
 
     @property
     def agent(self) -> Path:
@@ -107,7 +109,9 @@ class Session:
             text=True,
         )
         self.started.append(process)
-        yield Rpc(process)
+        pi = Rpc(process)
+        self.readers += pi.readers
+        yield pi
         assert process.stdin is not None
         process.stdin.close()
         process.wait(PATIENCE)
@@ -128,9 +132,17 @@ class Session:
         return process
 
     def close(self) -> None:
+        """Leave nothing running, whatever the test did: a detached proxy neither."""
         for process in self.started:
             process.kill()
             process.wait()
+        with suppress(OSError):  # most tests have no proxy any more
+            pid = int((self.agent / "proxy.pid").read_text(encoding="utf-8").split()[0])
+            if "piproxy" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"):
+                os.kill(pid, signal.SIGKILL)
+        for reader in self.readers:
+            reader.join(PATIENCE)  # what a stream says is read before it is closed
+        for process in self.started:
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
@@ -141,10 +153,11 @@ class Rpc:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self._records: Queue[dict[str, Any]] = Queue()
+        self._records: Queue[dict[str, Any] | None] = Queue()
         self._errors: list[str] = []
-        Thread(target=self._read, daemon=True).start()
-        Thread(target=self._read_errors, daemon=True).start()
+        self.readers = [Thread(target=self._read, daemon=True), Thread(target=self._read_errors, daemon=True)]
+        for reader in self.readers:
+            reader.start()
 
     def prompt(self, text: str, *, kind: str = "", confirm: bool = True) -> str:
         """Run a slash command; what it notifies. ``kind``: the notification's type that is expected."""
@@ -174,9 +187,13 @@ class Rpc:
     def commands(self) -> dict[str, dict[str, Any]]:
         """pi's own list of commands, by name."""
         self.send({"type": "get_commands", "id": "commands"})
+        return {command["name"]: command for command in self.answered("get_commands")["data"]["commands"]}
+
+    def answered(self, command: str) -> dict[str, Any]:
+        """pi's answer to a command of its own."""
         for record in self._until():
-            if record.get("type") == "response" and record.get("command") == "get_commands":
-                return {command["name"]: command for command in record["data"]["commands"]}
+            if record.get("type") == "response" and record.get("command") == command:
+                return record
         raise AssertionError("pi ended")
 
     def send(self, record: dict[str, Any]) -> None:
@@ -187,13 +204,14 @@ class Rpc:
     def _until(self) -> Iterator[dict[str, Any]]:
         end = time.monotonic() + PATIENCE
         seen = []
-        while time.monotonic() < end:
+        while (left := end - time.monotonic()) > 0:
             try:
-                record = self._records.get(timeout=1)
+                record = self._records.get(timeout=left)
             except Empty:
-                if self.process.poll() is not None:
-                    break
-                continue
+                break
+            if record is None:  # pi has ended
+                self._records.put(None)
+                break
             seen.append(record)
             yield record
         raise AssertionError(f"pi did not say it; it said {seen} and {''.join(self._errors)[-2000:]}")
@@ -201,7 +219,11 @@ class Rpc:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self._records.put(json.loads(line))
+            try:
+                self._records.put(json.loads(line))
+            except ValueError:
+                self._errors.append(line)
+        self._records.put(None)
 
     def _read_errors(self) -> None:
         assert self.process.stderr is not None

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from conformance.pi_session.pis import PATIENCE
 
+_REST: Final = 1.0
+"""Seconds without a change after which a screen is taken to stay."""
+
 
 class Screen:
-    """80 by 32 characters, in a tmux server of its own."""
+    """A terminal of so many columns and rows, in a tmux server of its own."""
 
-    def __init__(self, socket: Path, command: Sequence[str], environ: Mapping[str, str], where: Path) -> None:
-        self._socket = str(socket)
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], where: Path, size: tuple[int, int] = (80, 32)
+    ) -> None:
+        # A path of its own: that of a test's directory may be longer than a unix socket's may be.
+        self._folder = tempfile.mkdtemp(prefix="screen-")
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in environ.items())
-        line = f"cd {shlex.quote(str(where))}; env -i {words} {shlex.join(command)}; sleep 3600"
-        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "32", "sh", "-c", line)
+        line = f"cd {shlex.quote(str(where))}; env -i {words} {shlex.join(command)}; echo; echo ended: $?; sleep 600"
+        columns, rows = map(str, size)
+        try:
+            self._tmux("-f", "/dev/null", "new-session", "-d", "-x", columns, "-y", rows, "sh", "-c", line)
+        except BaseException:
+            self.close()
+            raise
 
     def text(self) -> str:
         """What is on the screen."""
@@ -31,6 +45,9 @@ class Screen:
 
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-l", text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def wait_for(self, *texts: str) -> str:
         """The screen, as soon as all the texts are on it."""
@@ -47,9 +64,27 @@ class Screen:
             time.sleep(0.2)
         return screen
 
+    def settled(self) -> str:
+        """The screen, as soon as it has been the same for a second."""
+        before, since = self.text(), time.monotonic()
+        end = since + PATIENCE
+        while time.monotonic() - since < _REST:
+            time.sleep(0.1)
+            screen = self.text()
+            if screen != before:
+                before, since = screen, time.monotonic()
+            assert since < end, f"the screen does not come to rest:\n{screen}"
+        return before
+
     def close(self) -> None:
-        subprocess.run(["tmux", "-S", self._socket, "kill-server"], capture_output=True, check=False)
+        subprocess.run([*self._server, "kill-server"], capture_output=True, check=False)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _server(self) -> tuple[str, ...]:
+        return ("tmux", "-u", "-S", f"{self._folder}/tmux")
 
     def _tmux(self, *words: str) -> str:
-        command = ["tmux", "-S", self._socket, *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
+        command = [*self._server, *words]
+        done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+        return done.stdout

@@ -72,8 +72,10 @@ def test_a_new_session_of_the_same_pi_keeps_it(session: Session) -> None:
     with session.rpc("--proxy") as pi:
         assert "listens on" in pi.notified("info")
         pid = session.status()["pid"]
-        assert session.url in (pi.prompt("/proxy status"))
+        assert session.url in pi.prompt("/proxy status")
+        assert session.url in (pi.footer() or "")
         pi.send({"type": "new_session", "id": "new"})
+        assert pi.answered("new_session")["success"] is True
         assert session.url in (pi.footer() or "")
         assert session.status()["pid"] == pid
         assert "has stopped" in pi.prompt("/proxy stop")

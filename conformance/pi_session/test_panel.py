@@ -9,13 +9,13 @@ import os
 import re
 import shutil
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from conformance.pi_session.pis import Session, wait_for
+from conformance.pi_session.pis import Session
 from conformance.pi_session.screen import Screen
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="the panel needs a terminal, and there is no tmux")
@@ -25,38 +25,28 @@ PAGE = Path(__file__).parents[2] / "docs" / "panel.md"
 
 
 @pytest.fixture
-def screen(session: Session, tmp_path: Path) -> Iterator[Screen]:
-    """pi, ready for input, its panel open."""
-    made = Screen(tmp_path / "tmux", [*session.pi, "--no-session"], session.environ, session.home)
+def screen(session: Session) -> Iterator[Screen]:
+    """pi with its panel open."""
+    with panel(session) as made:
+        yield made
+
+
+@contextmanager
+def panel(session: Session, size: tuple[int, int] = (80, 32)) -> Iterator[Screen]:
+    """pi with its panel open: pi runs the command by itself, so that no key is lost while it starts."""
+    made = Screen([*session.pi, "--no-session", "/proxy config"], session.environ, session.home, size)
     try:
-        made.wait_for("(auto)")
-        made.type("/proxy config")
-        wait_for("the panel to open", lambda: opened(made))
+        made.wait_for("Changes are saved at once.")
         yield made
     finally:
         made.close()
-
-
-def opened(screen: Screen) -> bool:
-    """Whether the panel is there; a pi that is still starting, or completing, is asked again."""
-    if _typed(screen.text()):
-        screen.press("Enter")
-        # An Enter too many would go to the panel, so a busy pi gets its time.
-        end = time.monotonic() + 5
-        while _typed(screen.text()) and time.monotonic() < end:
-            time.sleep(0.2)
-    return "Changes are saved at once." in screen.text()
-
-
-def _typed(text: str) -> bool:
-    return "/proxy config" in (line.strip() for line in text.splitlines())
 
 
 def documented(name: str, screen: Screen) -> None:
     """The screen becomes one that the documents show, but for the port."""
     folder = os.environ.get("PIPROXY_PANEL_CAPTURE")
     if folder:
-        Path(folder, f"{name}.txt").write_text(_panel(screen.text()), encoding="utf-8")
+        Path(folder, f"{name}.txt").write_text(_panel(screen.settled()), encoding="utf-8")
     shown = re.findall("```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     wanted = [_without_port(text) for text in shown]
     screen.wait_until(f"a screen of {PAGE.name}", lambda text: _without_port(_panel(text)) in wanted)
@@ -145,18 +135,27 @@ def test_escape_closes_it(session: Session, screen: Screen) -> None:
     assert session.config() == before
 
 
-def test_completion(screen: Screen) -> None:
-    """pi completes the subcommands."""
+def test_completion_and_opening_by_hand(screen: Screen) -> None:
+    """pi completes the subcommands, and what is typed opens the panel."""
     screen.press("Escape")
     screen.wait_until_gone("Changes are saved at once.")
     screen.type("/proxy st")
     screen.wait_for("say whether a proxy runs", "stop the proxy that this session started")
+    screen.press("C-u")
+    screen.wait_until_gone("/proxy st")
+    screen.type("/proxy conf")
+    screen.wait_for("open the settings panel; also /proxy alone")
+    screen.press("Enter")
+    screen.wait_until_gone("open the settings panel; also /proxy alone")
+    screen.wait_for("/proxy config")
+    screen.press("Enter")
+    screen.wait_for("Changes are saved at once.")
 
 
-def test_the_same_panel_without_pi(session: Session, tmp_path: Path) -> None:
+def test_the_same_panel_without_pi(session: Session) -> None:
     """``piproxy config edit`` has the same entries."""
     command = [sys.executable, "-m", "piproxy", "config", "edit"]
-    made = Screen(tmp_path / "tmux", command, session.environ, session.home)
+    made = Screen(command, session.environ, session.home)
     try:
         made.wait_for("Changes are saved at once.")
         documented("edit", made)

@@ -158,13 +158,19 @@ class GatewayError(PiproxyError):
 
 
 class CredentialError(GatewayError):
-    """No usable credential for the provider; the message names the next step and never the secret."""
+    """No usable credential for the provider; the message names the next step and never the secret.
+
+    ``passing``: whoever gives out tokens is away or too busy just now. The official SDKs repeat a 502 by themselves,
+    which then helps; in every other case they are told not to.
+    """
 
     status = 502
     code = "upstream_auth_error"
 
-    def __init__(self, message: str, **kwargs: object) -> None:
-        super().__init__(message, headers={"x-should-retry": "false"}, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, message: str, *, passing: bool = False, **kwargs: object) -> None:
+        headers = NO_HEADERS if passing else {"x-should-retry": "false"}
+        super().__init__(message, headers=headers, **kwargs)  # type: ignore[arg-type]
+        self.passing = passing
 
 
 class Overloaded(GatewayError):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from piproxy.pi.kept import RECENT
 from piproxy.pi.values import (
     Command,
     CommandCache,
@@ -136,8 +137,8 @@ def test_a_cache_runs_each_line_once_failures_included() -> None:
     assert ran == ["bad", "a", "b"]
 
 
-def test_an_outcome_can_be_forgotten() -> None:
-    """One that is old enough, or all; what was never run is none."""
+def test_a_refused_outcome_is_made_anew_but_not_at_once() -> None:
+    """What was never run was not refused."""
     ran: list[str] = []
     now = 0.0
 
@@ -147,14 +148,13 @@ def test_an_outcome_can_be_forgotten() -> None:
 
     cache = CommandCache(run, clock=lambda: now)
     assert [cache("a"), cache("b")] == ["1", "2"]
-    now = 10
-    cache.forget("a", older=11)
-    cache.forget("never")
+    now = RECENT - 1
+    cache.refused("a")
+    cache.refused("never")
     assert cache("a") == "1"
-    cache.forget("a", older=10)
+    now = RECENT
+    cache.refused("a")
     assert [cache("a"), cache("b")] == ["3", "2"]
-    cache.clear()
-    assert [cache("a"), cache("b")] == ["4", "5"]
 
 
 def test_two_threads_run_a_command_once() -> None:

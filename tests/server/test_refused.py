@@ -13,7 +13,7 @@ from fakes.gateway import CHAT, Gateway, gateway
 from fakes.provider import DONE, Conversation, chunk
 from trio.testing import wait_all_tasks_blocked
 
-from piproxy.pi import view
+from piproxy.pi import kept
 
 OWN = {"baseUrl": "http://provider.test/v1", "api": "openai-completions", "models": [{"id": "m"}]}
 REFUSAL = json.dumps({"error": {"message": "Bad credentials", "type": "authentication_error"}}).encode()
@@ -108,6 +108,21 @@ async def test_a_login_that_is_over_names_what_to_repeat(tmp_path: Path) -> None
         assert await ask(here) == (200, "hi")
 
 
+async def test_a_token_endpoint_that_is_busy_lets_the_client_try_again(tmp_path: Path) -> None:
+    """The official SDKs repeat a 502 unless they are told not to; the second request asks again and succeeds."""
+    store(tmp_path, xai={**login("at-old-0123456789"), "expires": 1})
+    script = Script("at-new-0123456789", tokens=(503, {}))
+    async with gateway(tmp_path, script, models={"providers": {"xai": OWN}}) as here:
+        reply = await here.client().ask("POST", "/v1/chat/completions", CHAT)
+        assert (reply.status, "x-should-retry" in reply.headers) == (502, False)
+        assert reply.json["error"]["message"].startswith(
+            "The login for provider 'xai' has expired and could not be renewed (HTTP 503)."
+        )
+        script.tokens = (200, TOKENS)
+        assert await ask(here) == (200, "hi")
+        assert script.came == ["token endpoint", "token endpoint", "at-new-0123456789"]
+
+
 async def test_a_renewed_token_that_is_refused_is_not_renewed_again(tmp_path: Path) -> None:
     """The reason must be another; the provider's words and the login's place are what the client gets."""
     store(tmp_path, xai=login("at-old-0123456789"))
@@ -166,7 +181,7 @@ async def test_a_key_of_the_client_is_its_own_business(tmp_path: Path) -> None:
 
 async def test_a_command_s_key_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In auth.json its outcome is kept, as in pi, until the provider refuses it."""
-    monkeypatch.setattr(view, "RECENT", 0.0)
+    monkeypatch.setattr(kept, "RECENT", 0.0)
     key = tmp_path / "key"
     key.write_text("k-first-0123456789")
     store(tmp_path, corp={"type": "api_key", "key": f"!cat {key}"})

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from piproxy.credential import AwsKeys
 from piproxy.errors import CredentialError
 from piproxy.upstream.aws import AwsChain, ambient
+
+exceptions: Any = importlib.import_module("botocore.exceptions")
 
 
 @pytest.fixture
@@ -70,6 +74,44 @@ async def test_refused_keys_are_looked_up_anew_but_not_at_once(home: Path) -> No
     chain.refused("work")
     assert await chain.keys("work") == AwsKeys("AK2", "SK2")
     assert await chain.region("work") == "eu-west-2"
+
+
+async def test_what_the_user_mends_is_found_without_a_restart(home: Path) -> None:
+    """A profile that was missing, and one that had no keys: AWS's files are read anew after each failure."""
+    chain = AwsChain()
+    for profile in ("new", "bare"):
+        with pytest.raises(CredentialError):
+            await chain.keys(profile)
+        with (home / "credentials").open("a") as file:
+            file.write(f"[{profile}]\naws_access_key_id = AK{profile}\naws_secret_access_key = SK\n")
+        assert (await chain.keys(profile)).access_key == f"AK{profile}"
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (exceptions.EndpointConnectionError(endpoint_url="https://portal.sso.test"), True),
+        (exceptions.ConnectTimeoutError(endpoint_url="https://portal.sso.test"), True),
+        (exceptions.ReadTimeoutError(endpoint_url="https://portal.sso.test"), True),
+        (exceptions.ClientError({"ResponseMetadata": {"HTTPStatusCode": 503}}, "GetRoleCredentials"), True),
+        (exceptions.ClientError({"ResponseMetadata": {"HTTPStatusCode": 429}}, "GetRoleCredentials"), True),
+        (exceptions.ClientError({"ResponseMetadata": {"HTTPStatusCode": 403}}, "GetRoleCredentials"), False),
+        (exceptions.UnauthorizedSSOTokenError(), False),
+        (exceptions.TokenRetrievalError(provider="sso", error_msg="expired"), False),
+    ],
+)
+async def test_only_a_passing_failure_may_be_tried_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, *, passing: bool
+) -> None:
+    """AWS's servers away or busy; an SSO session that is over comes back with a login only."""
+
+    def fail(_session: object) -> None:
+        raise error
+
+    monkeypatch.setattr("botocore.session.Session.get_credentials", fail)
+    with pytest.raises(CredentialError, match=type(error).__name__) as caught:
+        await AwsChain().keys("work")
+    assert caught.value.passing == passing
 
 
 async def test_without_botocore_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,8 +110,10 @@ async def test_other_types_are_google_auths_and_go_through_our_network(tmp_path:
     assert (asked.method, asked.url) == ("POST", "https://sts.googleapis.com/v1/token")
     assert dict(asked.form)["subject_token"] == "identity"
     assert token.value == "t"
-    with pytest.raises(CredentialError, match="google-auth failed"):
-        await fetch(ScriptedFetcher([answer(400, {"error": "no"})]), written(tmp_path, account), {}, 0)
+    for status, passing in ((400, False), (503, True)):
+        with pytest.raises(CredentialError, match="google-auth failed") as caught:
+            await fetch(ScriptedFetcher([answer(status, {"error": "no"})]), written(tmp_path, account), {}, 0)
+        assert caught.value.passing == passing
 
 
 @pytest.mark.parametrize(
@@ -130,25 +132,34 @@ def test_each_type_has_google_auths_own_loader(kind: str, account: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("account", "steps", "words"),
+    ("account", "steps", "words", "passing"),
     [
-        ("{", [], "not JSON"),
-        ({**SERVICE, "private_key": "junk"}, [], "a broken key"),
-        ({"client_id": "i"}, [], "no type"),
-        ({"type": "magic"}, [], "credentials of type magic are not known"),
-        ({**USER, "refresh_token": ""}, [], "no refresh_token"),
-        (USER, [answer(400, {"error": "invalid_grant", "error_description": "s3cret"})], "HTTP 400, invalid_grant"),
-        (USER, [ok({"access_token": "t"})], "no expires_in"),
-        (USER, [UpstreamUnreachable("refused")], "refused"),
+        ("{", [], "not JSON", False),
+        ({**SERVICE, "private_key": "junk"}, [], "a broken key", False),
+        ({"client_id": "i"}, [], "no type", False),
+        ({"type": "magic"}, [], "credentials of type magic are not known", False),
+        ({**USER, "refresh_token": ""}, [], "no refresh_token", False),
+        (USER, [answer(400, {"error": "invalid_grant", "error_description": "s3cret"})], "400, invalid_grant", False),
+        (USER, [answer(503, {})], r"HTTP 503\. If that lasts, log in again: `gcloud", True),
+        (USER, [ok({"access_token": "t"})], "no expires_in", False),
+        (USER, [UpstreamUnreachable("refused.")], r"refused\. If that lasts", True),
     ],
 )
 async def test_what_goes_wrong_is_said_without_secrets(
-    tmp_path: Path, account: object, steps: list[Step], words: str
+    *, tmp_path: Path, account: object, steps: list[Step], words: str, passing: bool
 ) -> None:
-    """The file is named, its content is not."""
+    """The file is named, its content is not; clients may try again only when that can help."""
     with pytest.raises(CredentialError, match=words) as caught:
         await fetch(ScriptedFetcher(steps), written(tmp_path, account), {}, 0)
     assert "s3cret" not in caught.value.message
+    assert caught.value.passing == passing
+
+
+async def test_a_metadata_server_has_no_login_to_repeat() -> None:
+    """A Google machine has no gcloud to log in with."""
+    with pytest.raises(CredentialError, match=r"for the metadata server: HTTP 500\.$") as caught:
+        await fetch(ScriptedFetcher([answer(500, {})]), None, {}, 0)
+    assert caught.value.passing
 
 
 async def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:

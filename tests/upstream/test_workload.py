@@ -42,22 +42,24 @@ async def test_the_identity_token_buys_an_access_token(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "content", "steps", "words"),
+    ("base", "content", "steps", "words", "passing"),
     [
-        ("http://gw.example", "x", [], "needs an https address"),
-        (BASE, "x" * (16 * 1024 + 1), [], "larger than 16 KiB"),
-        (BASE, " \n", [], "is empty"),
-        (BASE, None, [], "Cannot read the identity token"),
-        (BASE, "x", [answer(401, {"error": {"type": "authentication_error"}})], "HTTP 401, authentication_error"),
-        (BASE, "x", [ok({"access_token": "t"})], "no expires_in"),
-        (BASE, "x", [UpstreamUnreachable("refused")], "refused"),
+        ("http://gw.example", "x", [], "needs an https address.$", False),
+        (BASE, "x" * (16 * 1024 + 1), [], "larger than 16 KiB", False),
+        (BASE, " \n", [], "is empty", False),
+        (BASE, None, [], "Cannot read the identity token", False),
+        (BASE, "x", [answer(401, {"error": {"type": "authentication_error"}})], "HTTP 401, authentication_err", False),
+        (BASE, "x", [answer(529, {"error": {"type": "overloaded_error"}})], "HTTP 529, overloaded_error", True),
+        (BASE, "x", [ok({"access_token": "t"})], "no expires_in", False),
+        (BASE, "x", [UpstreamUnreachable("refused.")], "refused.$", True),
     ],
 )
 async def test_what_goes_wrong_is_said(
-    file: Path, base: str, content: str | None, steps: list[Step], words: str
+    *, file: Path, base: str, content: str | None, steps: list[Step], words: str, passing: bool
 ) -> None:
-    """As an error of our own credentials."""
+    """As an error of our own credentials, which clients may try again only when that can help."""
     path = file if content is not None else file.with_name("gone")
     await trio.Path(file).write_text(content or "")
-    with pytest.raises(CredentialError, match=words):
+    with pytest.raises(CredentialError, match=words) as caught:
         await exchange(ScriptedFetcher(steps), base, str(path), IDS, 0)
+    assert caught.value.passing == passing

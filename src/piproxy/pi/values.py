@@ -18,8 +18,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from piproxy.pi.kept import Kept
 
 COMMAND_TIMEOUT: Final = 10.0
 MOST: Final = 1024 * 1024
@@ -152,7 +154,6 @@ def run_command(line: str, *, timeout: float = COMMAND_TIMEOUT) -> str | Failed:
     return printed.decode(errors="replace").strip() or Failed("it printed nothing")
 
 
-@dataclass(slots=True)
 class CommandCache:
     """Runs each command line once and remembers the outcome, failures included.
 
@@ -161,30 +162,22 @@ class CommandCache:
     waits for the first, callers of other lines do not.
     """
 
-    run: Runner = run_command
-    clock: Callable[[], float] = time.monotonic
-    _outcomes: dict[str, tuple[float, str | Failed]] = field(default_factory=dict, repr=False)
-    _locks: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
-    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    def __init__(self, run: Runner = run_command, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run = run
+        self._outcomes: Kept[str, str | Failed] = Kept(clock)
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
 
     def __call__(self, line: str) -> str | Failed:
         with self._guard:
             lock = self._locks.setdefault(line, threading.Lock())
         with lock:
             known = self._outcomes.get(line)
-            if known is None:
-                known = self._outcomes[line] = self.clock(), self.run(line)
-            return known[1]
+            return self._outcomes.put(line, self._run(line)) if known is None else known
 
-    def forget(self, line: str, *, older: float = 0.0) -> None:
-        """Run ``line`` anew when it is next asked for, unless it ran in the last ``older`` seconds."""
-        known = self._outcomes.get(line)
-        if known is not None and self.clock() - known[0] >= older:
-            self._outcomes.pop(line, None)
-
-    def clear(self) -> None:
-        """Run every line anew."""
-        self._outcomes.clear()
+    def refused(self, line: str) -> None:
+        """A provider did not accept what ``line`` printed: run it anew, unless it has just run."""
+        self._outcomes.refused(line)
 
 
 def _joined(parts: list[str | Variable]) -> list[str | Variable]:

@@ -26,8 +26,6 @@ Variables: TypeAlias = tuple[Mapping[str, str], ...]
 """Asked from left to right."""
 
 COPILOT: Final = "github-copilot"
-RECENT: Final = 30.0
-"""Seconds in which a command is not run again because its key was refused."""
 
 
 class UnresolvedValue(CredentialError):
@@ -228,7 +226,7 @@ class View:
         """
         entry = self.entry(provider)
         if isinstance(entry, ApiKeyEntry) and entry.key and _is_command(entry):
-            self._commands.forget(entry.key[1:], older=RECENT)
+            self._commands.refused(entry.key[1:])
 
     def needs_thread(self, model: Model) -> bool:
         """:meth:`login` or :meth:`request_headers` may run a command, for up to 10 seconds each."""

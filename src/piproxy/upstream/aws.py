@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -13,7 +12,8 @@ import trio
 from piproxy.credential import AwsKeys
 from piproxy.errors import CredentialError
 from piproxy.pi.environment import value
-from piproxy.upstream.tokens import RECENT
+from piproxy.pi.kept import Kept
+from piproxy.upstream.oauth.parts import is_busy
 
 EXTRA: Final = "Install it with: pip install 'piproxy[aws]'."
 
@@ -30,10 +30,8 @@ class AwsChain:
     """botocore's credentials, one set per profile; it renews them by itself. Everything of it runs in a thread."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
         self._sessions: dict[str | None, Any] = {}
-        self._credentials: dict[str | None, Any] = {}
-        self._made: dict[str | None, float] = {}
+        self._credentials: Kept[str | None, Any] = Kept(clock)
 
     async def keys(self, profile: str | None) -> AwsKeys:
         """Keys of ``profile``, ``None``: of whatever the chain finds. Raises :class:`CredentialError`."""
@@ -45,8 +43,7 @@ class AwsChain:
 
     def refused(self, profile: str | None) -> None:
         """AWS did not accept the keys: the profile's files, caches and servers are asked anew for the next ones."""
-        if self._clock() - self._made.get(profile, -math.inf) >= RECENT:
-            self._credentials.pop(profile, None)
+        if self._credentials.refused(profile):
             self._sessions.pop(profile, None)
 
     def _keys(self, profile: str | None) -> AwsKeys:
@@ -58,17 +55,24 @@ class AwsChain:
         try:
             credentials = self._credentials.get(profile)
             if credentials is None:
-                credentials = self._credentials[profile] = session.get_credentials()
-                self._made[profile] = self._clock()
-            if credentials is None:
-                raise CredentialError(f"There are no keys in {whose}.")
+                credentials = session.get_credentials()
+                if credentials is None:
+                    self._forget(profile)
+                    raise CredentialError(f"There are no keys in {whose}.")
+                self._credentials.put(profile, credentials)
             frozen = credentials.get_frozen_credentials()
         except (errors.BotoCoreError, errors.ClientError) as exc:
-            self._credentials.pop(profile, None)
+            self._forget(profile)
             raise CredentialError(
-                f"No keys from {whose} ({type(exc).__name__}). If it uses SSO, run `aws sso login` again."
+                f"No keys from {whose} ({type(exc).__name__}). If it uses SSO, run `aws sso login` again.",
+                passing=_may_pass(exc, errors),
             ) from exc
         return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def _forget(self, profile: str | None) -> None:
+        """A session reads AWS's files once: the next one finds what the user has mended in them."""
+        self._credentials.forget(profile)
+        self._sessions.pop(profile, None)
 
     def _region(self, profile: str) -> str | None:
         session = self._session(profile)
@@ -89,3 +93,11 @@ class AwsChain:
                 return None
             self._sessions[profile] = botocore.Session(profile=profile)
         return self._sessions[profile]
+
+
+def _may_pass(error: Any, errors: Any) -> bool:
+    """No answer of AWS's servers, or a busy one's."""
+    if isinstance(error, errors.ClientError):
+        status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return is_busy(status)
+    return isinstance(error, errors.HTTPClientError | errors.ConnectionError)

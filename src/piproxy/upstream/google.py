@@ -15,7 +15,17 @@ from piproxy.errors import CredentialError, UpstreamError
 from piproxy.jsontext import Json
 from piproxy.pi.environment import value
 from piproxy.upstream.fetching import Fetcher
-from piproxy.upstream.oauth.parts import Refused, TokenRequest, form, number, read_reply, text, text_or
+from piproxy.upstream.oauth.parts import (
+    Refused,
+    TokenRequest,
+    form,
+    is_busy,
+    may_pass,
+    number,
+    read_reply,
+    text,
+    text_or,
+)
 from piproxy.upstream.tokens import Token
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
@@ -26,6 +36,7 @@ _METADATA_PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/t
 _JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _AWS_TOKEN: Final = "urn:ietf:params:aws:token-type:aws4_request"  # noqa: S105 - a type, no token
 _LIFETIME: Final = 3600
+_LOGIN: Final = "`gcloud auth application-default login`"
 
 
 def user_request(account: Json) -> TokenRequest:
@@ -87,9 +98,11 @@ async def fetch(http: Fetcher, file: str | None, environ: Mapping[str, str], now
     except (TypeError, ValueError) as exc:
         raise CredentialError(f"Google's credentials {file} cannot be used: not JSON, or a broken key.") from exc
     except (Refused, UpstreamError) as exc:
-        raise CredentialError(
-            f"Google gave no token for {source}: {exc}. Log in again: `gcloud auth application-default login`."
-        ) from exc
+        passing = may_pass(exc)
+        said = f"Google gave no token for {source}: {str(exc).rstrip('.')}."
+        if file is not None:
+            said += f" {'If that lasts, log' if passing else 'Log'} in again: {_LOGIN}."
+        raise CredentialError(said, passing=passing) from exc
 
 
 async def _exchange(http: Fetcher, asked: TokenRequest, now: float, headers: Mapping[str, str]) -> Token:
@@ -115,7 +128,7 @@ async def _by_google_auth(http: Fetcher, account: Json, headers: Mapping[str, st
     try:
         return await trio.to_thread.run_sync(refresh, abandon_on_cancel=True)
     except errors.GoogleAuthError as exc:
-        raise Refused(f"google-auth failed ({type(exc).__name__})") from exc
+        raise Refused(f"google-auth failed ({type(exc).__name__})", passing=is_busy(transport.status)) from exc
 
 
 def _loader(account: Json, kind: str) -> Any:
@@ -142,6 +155,8 @@ class _Transport:
 
     def __init__(self, http: Fetcher) -> None:
         self._http = http
+        self.status = 0
+        """Of the last answer."""
 
     def __call__(
         self,
@@ -158,6 +173,7 @@ class _Transport:
 
     async def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> _Reply:
         answer = await self._http.fetch(method, url, headers=headers, body=body)
+        self.status = answer.status
         return _Reply(answer.status, answer.headers, answer.body)
 
 

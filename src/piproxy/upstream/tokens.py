@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,14 +10,13 @@ from typing import Final
 import trio
 
 from piproxy.errors import CredentialError
+from piproxy.pi.kept import Kept
 from piproxy.upstream.flights import Flights
 
 SOFT: Final = 120.0
 """Seconds before its end from which a token is renewed in the background."""
 HARD: Final = 30.0
 """Seconds before its end from which nobody is given the token any more."""
-RECENT: Final = 30.0
-"""Seconds in which what is new and was refused is not made again: the reason must be another."""
 BUDGET: Final = 15.0
 """Seconds for one exchange; it outlives the request that began it, so the exchange's deadlines do not reach it."""
 
@@ -37,8 +35,7 @@ class TokenCache:
 
     def __init__(self, nursery: trio.Nursery, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._tokens: dict[str, Token] = {}
-        self._made: dict[str, float] = {}
+        self._tokens: Kept[str, Token] = Kept(clock)
         self._flights: Flights[Token] = Flights(nursery, "a token for {}")
 
     async def get(self, key: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
@@ -54,12 +51,9 @@ class TokenCache:
 
     def refused(self, key: str) -> None:
         """A provider did not accept the token of ``key``, whatever its end: the next caller gets a new one."""
-        if self._clock() - self._made.get(key, -math.inf) >= RECENT:
-            self._tokens.pop(key, None)
+        self._tokens.refused(key)
 
     async def _renew(self, key: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
         with trio.move_on_after(BUDGET):
-            token = self._tokens[key] = await fetch()
-            self._made[key] = self._clock()
-            return token
-        raise CredentialError(f"No token for {key} within {BUDGET:g} seconds.")
+            return self._tokens.put(key, await fetch())
+        raise CredentialError(f"No token for {key} within {BUDGET:g} seconds.", passing=True)

@@ -11,7 +11,7 @@ import trio
 from piproxy import jsontext
 from piproxy.errors import CredentialError, UpstreamError
 from piproxy.upstream.fetching import Fetcher
-from piproxy.upstream.oauth.parts import Refused, TokenRequest, json_post, number, read_reply, text
+from piproxy.upstream.oauth.parts import Refused, TokenRequest, json_post, may_pass, number, read_reply, text
 from piproxy.upstream.tokens import Token
 
 BETA: Final = "oauth-2025-04-20"
@@ -46,7 +46,8 @@ async def exchange(http: Fetcher, base_url: str, file: str, ids: Mapping[str, st
     try:
         return await _exchange(http, request(base_url, _assertion(content, Path(file)), ids), now)
     except (Refused, UpstreamError) as exc:
-        raise CredentialError(f"Anthropic's workload identity exchange failed: {exc}.") from exc
+        said = f"Anthropic's workload identity exchange failed: {str(exc).rstrip('.')}."
+        raise CredentialError(said, passing=may_pass(exc)) from exc
 
 
 async def _exchange(http: Fetcher, asked: TokenRequest, now: float) -> Token:

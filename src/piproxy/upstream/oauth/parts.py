@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlencode
 
 from piproxy import jsontext
+from piproxy.errors import UpstreamError
 from piproxy.jsontext import Json
 from piproxy.pi.auth_entry import OAuthEntry
 
@@ -21,6 +22,7 @@ Entry: TypeAlias = dict[str, Json]
 
 MINUTE_MS: Final = 60_000
 ACCEPT_JSON: Final = {"Accept": "application/json"}
+_BUSY: Final = (408, 425, 429)
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 
 
@@ -47,12 +49,25 @@ class Refused(Exception):
     """A token endpoint gave nothing to go on with; the words hold no secret and nothing of the answer's prose.
 
     ``final``: the same refresh token will never work again. A bare 401 or 403 may be a firewall's and is not.
+    ``passing``: asking again in a moment may help. An answer of 2xx that makes no sense is not: what it was asked with
+    may be spent.
     """
 
-    def __init__(self, reason: str, *, final: bool = False) -> None:
+    def __init__(self, reason: str, *, final: bool = False, passing: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
+        self.passing = passing
+
+
+def is_busy(status: int) -> bool:
+    """An HTTP status of a server that may do better in a moment."""
+    return status in _BUSY or status >= 500
+
+
+def may_pass(error: Refused | UpstreamError) -> bool:
+    """Asking again in a moment may help: no answer at all, or a busy server's."""
+    return isinstance(error, UpstreamError) or error.passing
 
 
 class Flow(Protocol):
@@ -128,7 +143,12 @@ def read_reply(status: int, body: bytes) -> Json:
             raise Refused("the reply is not a JSON object")
         return reply
     code = error_code(reply)
-    raise Refused(f"HTTP {status}{f', {code}' if code else ''}", final=code == "invalid_grant")
+    final = code == "invalid_grant"
+    raise Refused(
+        f"HTTP {status}{f', {code}' if code else ''}",
+        final=final,
+        passing=not final and is_busy(status),
+    )
 
 
 def error_code(reply: Json) -> str:

@@ -53,7 +53,7 @@ _log: Final = logging.getLogger(__name__)
 class _Failure:
     refresh: str
     until: float
-    error: CredentialError
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Refresher:
             if self._usable(provider, entry, final=final):
                 return entry
             if final:
-                raise failure.error
+                raise CredentialError(failure.message)
         return await self._flights.join(provider, partial(self._renew, login, flow))
 
     def refused(self, login: Login, secrets: Collection[str]) -> None:
@@ -138,7 +138,8 @@ class Refresher:
         except LockImpossible as exc:
             return await self._without_file(login, flow, exc.message)
         except (LockBusy, UnreadableFile) as exc:
-            return self._last_resort(provider, self._known(login), exc.message, final=False)
+            failed = Refused(exc.message, passing=isinstance(exc, LockBusy))
+            return self._last_resort(provider, self._known(login), failed)
         return entry
 
     async def _under_lock(self, lock: DirectoryLock, login: Login, flow: Flow) -> OAuthEntry:
@@ -157,28 +158,31 @@ class Refresher:
             try:
                 new = await self._ask(flow, entry, login)
                 entry = await self._save(lock, provider, key, on_file.refresh, new)
-            except (Refused, UpstreamError) as exc:
-                entry = self._last_resort(provider, entry, str(exc), final=isinstance(exc, Refused) and exc.final)
+            except Refused as exc:
+                entry = self._last_resort(provider, entry, exc)
         return entry
 
     async def _without_file(self, login: Login, flow: Flow, why: str) -> OAuthEntry:
         """Nothing can be written: a token that rotates must not be spent, any other is renewed in memory."""
         provider, entry = login.provider, self._known(login)
         if flow.ROTATES:
-            return self._last_resort(provider, entry, f"a renewed token could not be saved: {why}", final=False)
+            return self._last_resort(provider, entry, Refused(f"a renewed token could not be saved: {why}"))
         try:
             new = await self._ask(flow, entry, login)
-        except (Refused, UpstreamError) as exc:
-            return self._last_resort(provider, entry, str(exc), final=isinstance(exc, Refused) and exc.final)
+        except Refused as exc:
+            return self._last_resort(provider, entry, exc)
         return self._keep(provider, entry.refresh, new)
 
     async def _ask(self, flow: Flow, entry: OAuthEntry, login: Login) -> Entry:
-        """The calls; raises :class:`Refused`, :class:`~piproxy.errors.UpstreamError`."""
-        with trio.move_on_after(BUDGET):
-            reply = await self._reply(flow, flow.request(entry, Context(self._environ, login.gateway)))
-            new = flow.stored(entry, reply, int(self._clock() * 1000))
-            return await self._with_models(new) if flow is FLOWS["github-copilot"] else new
-        raise Refused(f"no answer within {BUDGET:g} seconds")
+        """The calls; raises :class:`Refused`."""
+        try:
+            with trio.move_on_after(BUDGET):
+                reply = await self._reply(flow, flow.request(entry, Context(self._environ, login.gateway)))
+                new = flow.stored(entry, reply, int(self._clock() * 1000))
+                return await self._with_models(new) if flow is FLOWS["github-copilot"] else new
+        except UpstreamError as exc:
+            raise Refused(str(exc), passing=True) from exc
+        raise Refused(f"no answer within {BUDGET:g} seconds", passing=True)
 
     async def _reply(self, flow: Flow, request: TokenRequest) -> Json:
         for pause in flow.PAUSES:
@@ -199,7 +203,7 @@ class Refresher:
             answer = await self._fetch(github_copilot.models_request(entry))
             reply = read_reply(answer.status, answer.body)
             return github_copilot.with_models(new, github_copilot.base_url(entry), reply)
-        raise Refused(f"no model list within {MODELS_BUDGET:g} seconds")
+        raise Refused(f"no model list within {MODELS_BUDGET:g} seconds", passing=True)
 
     async def _fetch(self, request: TokenRequest) -> Fetched:
         return await self._http.fetch(request.method, request.url, headers=request.headers, body=request.body)
@@ -249,16 +253,17 @@ class Refresher:
             return unsaved.entry
         return on_file
 
-    def _last_resort(self, provider: str, entry: OAuthEntry, reason: str, *, final: bool) -> OAuthEntry:
+    def _last_resort(self, provider: str, entry: OAuthEntry, failed: Refused) -> OAuthEntry:
         """The old token while it is valid, else the error for the client."""
+        reason, final = failed.reason, failed.final
         ended = "was refused" if self._valid(entry) and self._refused(provider, entry) else "has expired"
         why = f"The login for provider '{provider}' {ended} and could not be renewed ({reason.rstrip('.')})."
         again = _again(provider)
-        error = CredentialError(f"{why} {again}" if final else f"{why} If that lasts: {again[0].lower()}{again[1:]}")
+        message = f"{why} {again}" if final else f"{why} If that lasts: {again[0].lower()}{again[1:]}"
         until = math.inf if final else self._clock() + AFTER_FAILURE
-        self._failures[provider] = _Failure(entry.refresh, until, error)
+        self._failures[provider] = _Failure(entry.refresh, until, message)
         if not self._usable(provider, entry, final=final):
-            raise error
+            raise CredentialError(message, passing=failed.passing)
         _log.warning("The login for %s could not be renewed (%s); its token is still valid", provider, reason)
         return entry
 

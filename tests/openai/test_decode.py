@@ -257,7 +257,7 @@ def test_a_byte_order_mark_is_no_fault() -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"", "line 1 column 1"),
+        (b"", "is empty"),
         (b"{", "line 1 column 2"),
         (b'{"model": NaN}', "NaN is not JSON"),
         (b'{"model": -Infinity}', "-Infinity is not JSON"),
@@ -375,8 +375,8 @@ def test_what_is_no_json_object_is_refused(body: bytes, text: str) -> None:
         ({"logprobs": 1}, "logprobs", "invalid_type"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "above_max_value"),
         ({"top_logprobs": 2}, "top_logprobs", "invalid_value"),
-        ({"n": 0}, "n", "invalid_value"),
-        ({"n": "1"}, "n", "invalid_value"),
+        ({"n": 0}, "n", "below_min_value"),
+        ({"n": "1"}, "n", "invalid_type"),
         ({"reasoning_effort": "extreme"}, "reasoning_effort", "invalid_value"),
         ({"reasoning": "high"}, "reasoning", "invalid_type"),
         ({"reasoning": {"effort": "extreme"}}, "reasoning.effort", "invalid_value"),

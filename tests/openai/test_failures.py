@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
+import openai
 import pytest
 
 from piproxy import errors
@@ -87,8 +90,11 @@ def test_an_error_in_a_stream_is_a_frame_and_the_end() -> None:
         ("/v1/audio/speech", "unsupported_endpoint"),
         ("/v1/responses/resp_1", "unsupported_endpoint"),
         ("/v1/completions/", "unsupported_endpoint"),
-        ("/v1/chat/completion", "not_found"),
-        ("/v1", "not_found"),
+        ("/v1/chat/completion", "unsupported_endpoint"),
+        ("/v1/v1/chat/completions", "unsupported_endpoint"),
+        ("/v1/", "unsupported_endpoint"),
+        ("/v1", "unsupported_endpoint"),
+        ("/chat/completion", "not_found"),
         ("/favicon.ico", "not_found"),
         ("/v1embeddings", "not_found"),
     ],
@@ -98,6 +104,26 @@ def test_unknown_paths(path: str, code: str) -> None:
     error = failures.not_found(path)
     assert (error.status, error.code) == (404, code)
     assert path in error.message
+
+
+def test_every_endpoint_of_the_sdk_gets_a_clear_word() -> None:
+    """Whatever openai-python can ask for, below ``/v1`` or not, is served or named as what piproxy has not."""
+    resources = Path(openai.__file__).parent / "resources"
+    asked = {
+        found[1]
+        for module in resources.rglob("*.py")
+        for found in re.finditer(r'^\s+(?:path_template\(\s*)?f?"(/[a-z_]+)', module.read_text(), re.MULTILINE)
+    } - {"/models", "/chat", "/v"}
+    assert {"/responses", "/embeddings", "/fine_tuning", "/vector_stores"} <= asked
+    for path in asked:
+        for prefix in ("", "/v1"):
+            assert failures.not_found(prefix + path).code == "unsupported_endpoint", path
+
+
+def test_a_401_says_how_to_ask() -> None:
+    """HTTP wants ``www-authenticate`` there; no other status has it."""
+    assert failures.failure(errors.NotAuthenticated("Who?")).headers["www-authenticate"] == "Bearer"
+    assert "www-authenticate" not in failures.failure(errors.Forbidden("No.")).headers
 
 
 def test_a_long_path_is_cut() -> None:

@@ -33,7 +33,7 @@ async def nobody(talk: Conversation) -> None:
     ("method", "path", "status", "code"),
     [
         ("GET", "/nope", 404, "not_found"),
-        ("GET", "/v1", 404, "not_found"),
+        ("GET", "/v1", 404, "unsupported_endpoint"),
         ("POST", "/v1/embeddings", 404, "unsupported_endpoint"),
         ("POST", "/v1/responses", 404, "unsupported_endpoint"),
         ("DELETE", "/v1/models", 405, "method_not_allowed"),
@@ -84,7 +84,8 @@ async def test_the_front_door_says_what_this_is(tmp_path: Path, autojump_clock: 
         client = g.client()
         assert (await client.ask("GET", "/")).json["name"] == "piproxy"
         assert (await client.ask("GET", "/health")).json == {"status": "ok"}
-        assert (await client.ask("GET", "/v1/models")).status == 401
+        refused = await client.ask("GET", "/v1/models")
+        assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
         assert (await client.ask("GET", "/v1/models", authorization="bearer t0ken")).status == 200
         assert (await client.ask("GET", "/v1/models", x_api_key="t0ken")).status == 200
         await client.leave()

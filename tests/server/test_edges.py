@@ -98,6 +98,9 @@ def _numbered(number: str) -> bytes:
         (b'{"model":"m","messages":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001, "nested more than 200 levels"),
         (b'{"a":"\xff"}', "not valid UTF-8"),
         (json.dumps(CHAT).encode("utf-16"), "not valid UTF-8"),
+        (b"", "The request body is empty"),
+        (b" \r\n\t", "The request body is empty"),
+        (b"\xef\xbb\xbf", "The request body is empty"),
         (b"null", "must be a JSON object, but it is null"),
         (b'"a"', "must be a JSON object, but it is a string"),
         (b"model=m&messages=x", "not valid JSON"),
@@ -295,7 +298,8 @@ async def test_http_1_0_without_any_header(stream: bool, tmp_path: Path, autojum
     ["responses", "responses/resp_1", "chat/completions/chatcmpl-1", "messages", "engines/e",
      "embeddings", "completions", "audio/speech", "images/generations", "files",
      "files/f/content", "moderations", "threads", "threads/t/messages", "assistants", "batches", "fine_tuning/jobs",
-     "uploads", "vector_stores", "realtime", "containers", "conversations", "evals", "videos"],
+     "uploads", "vector_stores", "realtime", "containers", "conversations", "evals", "videos",
+     "agents/a", "chatkit/sessions", "skills", "live/l"],
 )  # fmt: skip
 @pytest.mark.parametrize("prefix", ["/v1/", "/"])
 async def test_endpoints_that_openai_has_and_piproxy_has_not(

@@ -114,9 +114,15 @@ async def test_what_an_api_cannot_do(api: str, tmp_path: Path, autojump_clock: M
 @pytest.mark.parametrize(
     ("change", "param", "code"),
     [
-        ({"n": 0}, "n", "invalid_value"),
-        ({"n": "1"}, "n", "invalid_value"),
-        ({"n": True}, "n", "invalid_value"),
+        ({"n": 0}, "n", "below_min_value"),
+        ({"n": "1"}, "n", "invalid_type"),
+        ({"n": True}, "n", "invalid_type"),
+        ({"modalities": "text"}, "modalities", "invalid_type"),
+        ({"modalities": ["video"]}, "modalities[0]", "invalid_value"),
+        ({"audio": "alloy"}, "audio", "invalid_type"),
+        ({"functions": {"name": "f"}}, "functions", "invalid_type"),
+        ({"function_call": 1}, "function_call", "invalid_type"),
+        ({"function_call": "f"}, "function_call", "invalid_value"),
         ({"temperature": 2.5}, "temperature", "above_max_value"),
         ({"temperature": -1}, "temperature", "below_min_value"),
         ({"temperature": "1"}, "temperature", "invalid_type"),

@@ -39,6 +39,8 @@ def parse_body(body: bytes | bytearray) -> dict[str, Json]:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidRequest("The request body is not valid UTF-8.", code="invalid_json") from None
+    if not text or text.isspace():
+        raise InvalidRequest("The request body is empty; it must be a JSON object.", code="invalid_json")
     # Looking for one byte is ten times as fast as looking for three, and an image has no escapes.
     halves = b"\\" in body and (b"\\ud" in body or b"\\uD" in body)
     del body  # who calls without keeping it has one copy less of a large one while the text is read

@@ -59,6 +59,7 @@ def read(body: Mapping[str, Json], *, strictness: Strictness = "strict", remote_
         )
     extra: dict[str, Json] = {}
     meaningful: dict[str, Json] = {}
+    refused: Field | None = None
     for name, value in given.items():
         field = FIELDS.get(name)
         if field is None or field.kind == "no-op only":
@@ -66,7 +67,7 @@ def read(body: Mapping[str, Json], *, strictness: Strictness = "strict", remote_
         elif field.changes_nothing(value):
             continue
         elif field.kind == "refuse":
-            raise _refused(field, value)
+            refused = refused or field
         else:
             meaningful[name] = value
     if extra and (strictness == "strict" or len(extra) > MAX_UNKNOWN or not all(map(_PLAIN_NAME.fullmatch, extra))):
@@ -75,6 +76,12 @@ def read(body: Mapping[str, Json], *, strictness: Strictness = "strict", remote_
         request = schema.Request.model_validate(given)
     except ValidationError as error:
         raise faults.from_validation(error, given) from None
+    if refused is not None:  # a value of the wrong type is told first: it is no value of the field at all
+        raise UnsupportedParameter(
+            f"'{refused.name}' is not supported with this value ({refused.note}).",
+            advice=refused.hint,
+            param=refused.name,
+        )
     ignored = tuple(extra) if strictness == "warn" else ()
     if request.reasoning is not None and request.reasoning.exclude:
         ignored = (*ignored, "reasoning.exclude")
@@ -86,14 +93,6 @@ def read(body: Mapping[str, Json], *, strictness: Strictness = "strict", remote_
 
 def _gives_details(message: chat.Message) -> bool:
     return isinstance(message, chat.AssistantMessage) and bool(message.reasoning_details)
-
-
-def _refused(field: Field, value: Json) -> Exception:
-    if field.name == "n" and not (type(value) is int and value > 1):
-        return InvalidRequest("Invalid value for 'n': it must be the integer 1.", param="n", code="invalid_value")
-    return UnsupportedParameter(
-        f"'{field.name}' is not supported with this value ({field.note}).", advice=field.hint, param=field.name
-    )
 
 
 def _unknown(extra: Mapping[str, Json]) -> UnsupportedParameter:

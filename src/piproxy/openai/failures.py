@@ -38,6 +38,8 @@ def failure(error: BaseException) -> Failure:
     """The answer for an error that came before the first byte."""
     shown = known(error)
     headers = {"content-type": "application/json", **shown.headers}
+    if shown.status == 401:  # which has to say how (RFC 9110, 15.5.2)
+        headers.setdefault("www-authenticate", "Bearer")
     return Failure(shown.status, headers, dump(error_object(shown)))
 
 
@@ -47,9 +49,9 @@ def frame(error: BaseException) -> bytes:
 
 
 def not_found(path: str) -> NotFound:
-    """For a path that is served by nobody; names what is served when it is one of OpenAI's other endpoints."""
+    """For a path that is served by nobody; names what is served to whoever seems to look for OpenAI's API."""
     shown = path[:200]
-    steps = path.removeprefix("/v1/").strip("/").split("/")
+    steps = path.strip("/").split("/")
     if steps[0] in _OTHER_ENDPOINTS or steps[:2] == ["chat", "completions"]:  # below it are OpenAI's stored completions
         return NotFound(
             f"'{shown}' is not offered by piproxy; it serves '/v1/chat/completions' and '/v1/models'.",
@@ -70,26 +72,39 @@ def method_not_allowed(method: str, path: str, allowed: Sequence[str]) -> Method
 
 _OTHER_ENDPOINTS: Final = frozenset(
     (
+        "agents",
         "assistants",
         "audio",
         "batches",
+        "chatkit",
         "completions",
         "containers",
+        "content_provenance_checks",
         "conversations",
+        "decisions",
         "embeddings",
         "engines",
         "evals",
         "files",
         "fine_tuning",
         "images",
+        "live",
         "messages",
         "moderations",
         "organization",
+        "projects",
         "realtime",
         "responses",
+        "safety",
+        "skills",
         "threads",
         "uploads",
+        "v1",
+        "vaults",
         "vector_stores",
         "videos",
+        "webhook_endpoints",
+        "webhook_event_types",
     )
 )
+"""First steps of paths of OpenAI's API (openai-python 3.54) and of Anthropic's; below ``v1`` it is all of it."""

@@ -262,6 +262,9 @@ class Request(_Shape):
     cache_control: dict[str, Json] | None = None
     web_search_options: dict[str, Json] | None = None
     modalities: list[Literal["text", "audio"]] | None = None
+    audio: dict[str, Json] | None = None
+    functions: list[dict[str, Json]] | None = None
+    function_call: Literal["none", "auto"] | Name | None = None
 
 
 Request.model_rebuild()

@@ -16,7 +16,7 @@ from typing import Final
 import trio
 
 from benchmarks.process import connections
-from piproxy import exchange
+from piproxy.exchange import providers
 from piproxy.replay import ReplayMemory
 from piproxy.server import lifecycle
 from piproxy.settings.load import Flag
@@ -37,7 +37,7 @@ REMEMBERED: Final = 20
 
 
 async def main(directory: str) -> None:
-    vars(exchange)["ReplayMemory"] = partial(ReplayMemory, max_entries=REMEMBERED)
+    vars(providers)["ReplayMemory"] = partial(ReplayMemory, max_entries=REMEMBERED)
     environ = {"PI_CODING_AGENT_DIR": directory}
     async with trio.open_nursery() as nursery:
         addresses = await nursery.start(partial(lifecycle.main, FLAGS, environ))

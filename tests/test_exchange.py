@@ -14,7 +14,6 @@ from fakes.provider import Conversation, Provider
 from fakes.room import MODEL, Room
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from piproxy import exchange as exchange_module
 from piproxy.chat import Chat, UserMessage
 from piproxy.credential import Credential
 from piproxy.errors import (
@@ -26,7 +25,8 @@ from piproxy.errors import (
     UpstreamUnreachable,
 )
 from piproxy.events import Event, TextDelta, Usage
-from piproxy.exchange import Call, Ending, Exchange, Head, Limits, Record
+from piproxy.exchange import Call, Ending, Exchange, Head, Limits, Providers, Record, providers
+from piproxy.exchange.deadlines import DRAIN, ERROR_BODY
 from piproxy.model import Model
 from piproxy.replay import ReplayMemory
 from piproxy.upstream.http import Http
@@ -37,7 +37,7 @@ LIMITS = Limits(connect=10, first_byte=120, idle=60, hold=10, keep_alive=15)
 
 @pytest.fixture(autouse=True)
 def _fake_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange_module, "room_for", lambda api: Room())
+    monkeypatch.setattr(providers, "room_for", lambda api: Room())
 
 
 class Words:
@@ -114,10 +114,8 @@ async def setup(
     async with trio.open_nursery() as nursery:
         provider = Provider(nursery, script, connect)
         async with Http(connect=provider.connect) as http:
-            exchange = Exchange(
-                upstream=http, credential=credential or no_credential, limits=limits, memory=memory, other=other
-            )
-            yield Setup(exchange, provider, Record(request_id="r"))
+            asked = Providers(upstream=http, credential=credential or no_credential, memory=memory, other=other)
+            yield Setup(Exchange(asked, limits), provider, Record(request_id="r"))
         await wait_all_tasks_blocked()
         assert provider.open == 0, "a connection to the provider is still open"
         nursery.cancel_scope.cancel()
@@ -344,7 +342,7 @@ async def test_a_refusal_keeps_its_status_without_its_words(then: str, autojump_
         with pytest.raises(ProviderError, match="slow do") as caught:
             await s.exchange.whole(s.call(), Words())
         assert caught.value.status == 429
-        assert trio.current_time() - start == (0 if then == "reset" else pytest.approx(exchange_module.ERROR_BODY))
+        assert trio.current_time() - start == (0 if then == "reset" else pytest.approx(ERROR_BODY))
 
 
 Other = Callable[[Model, Credential, ProviderError], Awaitable[Credential | None]]
@@ -472,7 +470,7 @@ async def test_a_bug_ends_one_request(autojump_clock: MockClock) -> None:
 async def test_a_slow_client_slows_the_provider(autojump_clock: MockClock) -> None:
     """Nothing piles up: while the client reads nothing, one piece of the answer is taken and no more."""
     async with setup(forever) as s:
-        s.exchange._upstream = endless = Endless()
+        s.exchange.providers._upstream = endless = Endless()
         with trio.move_on_after(30):
             await s.stream(read=False)
         assert s.text == b""
@@ -504,7 +502,7 @@ async def test_a_finished_answer_does_not_wait_for_a_provider_that_never_closes(
         start = trio.current_time()
         await s.stream()
         assert s.got[0][0] == start
-        assert trio.current_time() - start == pytest.approx(exchange_module.DRAIN)
+        assert trio.current_time() - start == pytest.approx(DRAIN)
         assert s.record.ending is Ending.DONE
 
 
@@ -518,10 +516,10 @@ async def test_nothing_that_comes_after_the_finish_harms(how: str, autojump_cloc
         await talk.data(b"a\n!end\n")
         await trio.sleep_forever()
 
-    async with setup(script, limits=Limits(total=5 + exchange_module.DRAIN / 2) if how == "total" else LIMITS) as s:
+    async with setup(script, limits=Limits(total=5 + DRAIN / 2) if how == "total" else LIMITS) as s:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(s.exchange.whole, s.call(), Words())
-            await trio.sleep(5 + exchange_module.DRAIN / 2)
+            await trio.sleep(5 + DRAIN / 2)
             if how == "shutdown":
                 s.exchange.end_all(ShuttingDown("stopping"))
         assert s.record.ending is Ending.DONE

@@ -95,7 +95,7 @@ class Breaking:
     @property
     def idle(self) -> int:
         """Connections in the pool."""
-        upstream: Any = self.gateway.engine.exchange._upstream
+        upstream: Any = self.gateway.engine.exchange.providers._upstream
         pool = upstream._http._pool
         return sum(len(idle) for idle in pool._idle.values())
 

@@ -13,7 +13,8 @@ from fakes.faults import Plan, chunk, head, samples
 from fakes.line import Peer
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from piproxy import exchange as exchange_module
+from piproxy.exchange import delivery
+from piproxy.exchange.deadlines import ERROR_BODY
 from piproxy.framing.sse import MAX_FRAME
 
 API = "openai-completions"
@@ -57,7 +58,7 @@ async def test_a_whole_answer_that_never_ends(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is given up before it fills the memory, and its connection is closed."""
-    monkeypatch.setattr(exchange_module, "MAX_WHOLE", 1_000_000)
+    monkeypatch.setattr(delivery, "MAX_WHOLE", 1_000_000)
     async with breaking(tmp_path, "h1") as b:
         plan = Endless(pieces=(STREAM,), again=chunk(WORD))
         assert await ask(b, plan, stream=False) == (502, "upstream_protocol_error")
@@ -133,5 +134,5 @@ async def test_drops_that_never_make_an_answer(
     async with breaking(tmp_path, "h1") as b:
         start = trio.current_time()
         assert await ask(b, Endless(pieces=pieces, again=again, every=0.1), stream=True) == (status, code)
-        assert trio.current_time() - start == pytest.approx(WAIT if status == 504 else exchange_module.ERROR_BODY)
+        assert trio.current_time() - start == pytest.approx(WAIT if status == 504 else ERROR_BODY)
         await good(b)

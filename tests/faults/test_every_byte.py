@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from piproxy.credential import Credential
 from piproxy.errors import PiproxyError
-from piproxy.exchange import Call, Exchange, Limits, Record
+from piproxy.exchange import Call, Exchange, Limits, Providers, Record
 from piproxy.model import Model
 from piproxy.openai.decode import decode
 from piproxy.openai.encode import Fold
@@ -47,7 +47,7 @@ async def test_every_byte(api: str, autojump_clock: MockClock) -> None:
         lines = Lines(nursery, script)
         async with Http(connect=lines.connect) as http:
             limits = Limits(first_byte=WAIT, idle=WAIT)
-            exchange = Exchange(upstream=http, credential=no_credential, limits=limits)
+            exchange = Exchange(Providers(upstream=http, credential=no_credential), limits)
             for number, at in enumerate(range(0, len(sample.body), step)):
                 plan = kinds[number % len(kinds)](sample, at)
                 right = verdict(plan, sample, chat, model, request=request)

@@ -110,7 +110,7 @@ async def test_a_client_that_leaves_while_its_login_is_refreshed(
         raise AssertionError
 
     async with gateway(tmp_path, hello) as g:
-        g.engine.exchange._credential = refreshing
+        g.engine.exchange.providers._credential = refreshing
         client = g.client() if how == "HTTP/1.1" else await connect(g, how == "TLS")
         await client.send("POST", PATH, STREAM)
         await trio.sleep(5)
@@ -191,7 +191,7 @@ async def test_a_deadline_is_an_error_frame_and_an_end(tmp_path: Path, autojump_
 async def test_a_stream_that_is_not_read_holds_its_provider_back(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Its window is the limit, then nothing more is pulled; after the stall time only that stream is reset."""
     async with gateway(tmp_path, hello) as g:
-        g.engine.exchange._upstream = endless = Endless()
+        g.engine.exchange.providers._upstream = endless = Endless()
         client = await g.h2(stall=30, reads=False)
         reply = await client.send("POST", PATH, STREAM)
         start = trio.current_time()

@@ -13,8 +13,7 @@ from fakes.secrets import BothForms, Secrets, overhearing
 from fakes.served import KEY, served
 from quart import Response
 
-from piproxy import exchange as exchange_module
-from piproxy.exchange import Record
+from piproxy.exchange import Record, providers, refusals
 from piproxy.providererror import reading as reading_module
 from piproxy.server import app as app_module
 from piproxy.server import log as log_module
@@ -75,7 +74,8 @@ async def test_the_search_finds_what_is_said_over_tcp(
     elif where == "header":
         monkeypatch.setattr(app_module, "json_response", _with_header)
     else:
-        monkeypatch.setattr(exchange_module, "conceal", lambda text, secrets: text)
+        for module in (providers, refusals):
+            monkeypatch.setattr(module, "conceal", lambda text, secrets: text)
         monkeypatch.setattr(reading_module, "redact", lambda text: text)
     with pytest.raises(AssertionError, match="a secret"), overhearing():
         with trio.fail_after(10):

@@ -13,7 +13,7 @@ import trio
 from piproxy.chat import Chat
 from piproxy.credential import Credential
 from piproxy.errors import ConfigError, CredentialError, ProviderError
-from piproxy.exchange import Exchange, Limits, Upstream
+from piproxy.exchange import Exchange, Limits, Providers, Upstream
 from piproxy.exposure import Exposure, expose
 from piproxy.logged import logged
 from piproxy.model import Model
@@ -52,13 +52,10 @@ class Engine:
         self.log = log
         self.created = int(time.time())
         self.tally = Tally()
-        self.exchange = Exchange(
-            upstream=upstream,
-            credential=self._credential,
-            limits=limits(live.settings),
-            images=images,
-            other=self._other_credential,
+        providers = Providers(
+            upstream=upstream, credential=self._credential, images=images, other=self._other_credential
         )
+        self.exchange = Exchange(providers, limits(live.settings))
         self._live = live
         self._registry = registry
         self._keyring = keyring
@@ -80,7 +77,7 @@ class Engine:
         )
         self.exchange.limits = limits(settings)
         self.exchange.places.resize(settings.max_concurrency, settings.max_queue)
-        self.exchange.cache = settings.cache_retention
+        self.exchange.providers.cache = settings.cache_retention
 
     def reload(self) -> None:
         """Read everything again: settings, models, credentials, an installed pi."""

@@ -198,7 +198,6 @@ class Chat:
     logit_bias: Mapping[str, float] = field(default_factory=dict)
     logprobs: bool = False
     top_logprobs: int | None = None
-    n: int = 1
 
     reasoning_effort: str | None = None
     """``none``, ``minimal``, ``low``, ``medium``, ``high``, ``xhigh``, ``max``; also from a ``reasoning`` object."""
@@ -214,8 +213,6 @@ class Chat:
     prompt_cache_options: Json | None = None
     cache_control: Json | None = None
     """At the root: mark the prompt's stable prefix for caching (Anthropic's shape)."""
-    modalities: tuple[str, ...] = ()
-    audio: Json | None = None
     web_search_options: Json | None = None
     extra: Mapping[str, Json] = field(default_factory=dict)
     """Unknown fields, present only under ``strictness: pass``."""

@@ -13,13 +13,13 @@ State lives in the parser, one per request, never shared. :mod:`piproxy.wire.roo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from piproxy.chat import Chat
-from piproxy.errors import ProviderError, UpstreamError
+from piproxy.errors import ProviderError, UnsupportedParameter, UpstreamError
 from piproxy.events import Event, Usage
 from piproxy.framing.answer import AnswerReader
 from piproxy.framing.sse import Frame
@@ -72,6 +72,26 @@ class WireRequest:
     """What the room's own parser must know about the request (tool names, id maps, stops); nobody else reads it."""
     streaming: bool = True
     """The answer will be streamed. ``False`` only for an API or option that cannot stream."""
+
+
+UNANSWERABLE: Final = ("logit_bias", "logprobs", "top_logprobs", "web_search_options")
+"""Fields whose silent loss would make the answer another one than was asked for."""
+
+
+def refuse(chat: Chat, lacking: Collection[str] = UNANSWERABLE) -> None:
+    """Refuse what a client wishes of :data:`UNANSWERABLE` and the API lacks.
+
+    Raises :class:`~piproxy.errors.UnsupportedParameter`.
+    """
+    wished = {
+        "logit_bias": bool(chat.logit_bias),
+        "logprobs": chat.logprobs,
+        "top_logprobs": bool(chat.top_logprobs),
+        "web_search_options": chat.web_search_options is not None,
+    }
+    for name in UNANSWERABLE:
+        if wished[name] and name in lacking:
+            raise UnsupportedParameter(f"'{name}' is not supported by this model's API.", param=name)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from fakes.demo import MODELS
 
 from piproxy.chat import (
@@ -19,6 +20,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
+from piproxy.errors import UnsupportedParameter
 from piproxy.wire.demo.request import build_request
 from piproxy.wire.room import Options
 
@@ -61,6 +63,14 @@ def test_fields_without_a_place_are_named() -> None:
     """What the demo provider cannot use is dropped by name."""
     chat = Chat(model="demo/echo", messages=(UserMessage("Hi"),), seed=1, stop=("x",), given=("seed", "stop"))
     assert build_request(chat, MODELS["echo"], Options()).dropped == ("seed",)
+
+
+def test_what_an_answer_would_lack_is_refused() -> None:
+    """As for every other model whose API has no probabilities."""
+    chat = Chat(model="demo/echo", messages=(UserMessage("Hi"),), logprobs=True, given=("logprobs",))
+    with pytest.raises(UnsupportedParameter) as caught:
+        build_request(chat, MODELS["echo"], Options())
+    assert (caught.value.status, caught.value.param) == (422, "logprobs")
 
 
 def test_thinking_follows_the_effort() -> None:

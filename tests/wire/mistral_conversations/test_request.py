@@ -111,12 +111,9 @@ def test_fields_without_a_place_are_skipped_and_named() -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"n": 2}, "n"),
         ({"logit_bias": {"5": 1}}, "logit_bias"),
         ({"logprobs": True}, "logprobs"),
         ({"web_search_options": {"a": 1}}, "web_search_options"),
-        ({"audio": {"voice": "x"}}, "audio"),
-        ({"modalities": ("audio",)}, "modalities"),
         ({"tools": (Tool("f"), Tool("g", custom=True))}, "tools[1]"),
     ],
 )

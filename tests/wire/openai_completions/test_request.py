@@ -59,6 +59,10 @@ def test_usual_fields_are_forwarded(to: Model) -> None:
     assert dropped(chat(**GIVEN), to) == ()
 
 
+ANSWERED: dict[str, Json] = {
+    name: value for name, value in GIVEN.items() if name not in ("logit_bias", "logprobs", "top_logprobs")
+}
+"""Those without which the answer is still one to the question."""
 OPENAI_ONLY: dict[str, Json] = {
     "metadata": {"a": "b"},
     "prediction": {"type": "content", "content": "x"},
@@ -85,9 +89,8 @@ def test_openai_fields_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("to", "given", "refused"),
     [
-        (model("groq"), GIVEN | {"top_k": 5, "min_p": 0.1},
-         {"logprobs", "top_logprobs", "logit_bias", "top_k", "min_p"}),
-        (model("cerebras"), GIVEN, {"frequency_penalty", "presence_penalty", "logit_bias", "service_tier"}),
+        (model("groq"), ANSWERED | {"top_k": 5, "min_p": 0.1}, {"top_k", "min_p"}),
+        (model("cerebras"), ANSWERED, {"frequency_penalty", "presence_penalty", "service_tier"}),
         (model("moonshotai", id="kimi-k3"), GIVEN,
          {"temperature", "top_p", "frequency_penalty", "presence_penalty"}),
         (model("moonshotai", id="moonshot-v1"), GIVEN, set()),
@@ -170,10 +173,10 @@ def test_parallel_tool_calls_needs_tools() -> None:
 @pytest.mark.parametrize(
     ("given", "to", "param"),
     [
-        ({"n": 2}, model(), "n"),
-        ({"modalities": ("text", "audio")}, model(), "modalities"),
-        ({"audio": {"voice": "x"}}, model("openai", OPENAI), "audio"),
         ({"web_search_options": {}}, model("groq"), "web_search_options"),
+        ({"logprobs": True}, model("groq"), "logprobs"),
+        ({"logprobs": True, "top_logprobs": 2, "logit_bias": {"1": 1}}, model("groq"), "logit_bias"),
+        ({"logit_bias": {"1": 1}}, model("cerebras"), "logit_bias"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(given: dict[str, Any], to: Model, param: str) -> None:

@@ -128,11 +128,8 @@ def test_what_has_a_place_is_not_named() -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"n": 2}, "n"),
         ({"logit_bias": {"5": 1}}, "logit_bias"),
         ({"web_search_options": {"search_context_size": "low"}}, "web_search_options"),
-        ({"audio": {"voice": "x"}}, "audio"),
-        ({"modalities": ("text", "audio")}, "modalities"),
         ({"messages": (UserMessage("a"), UserMessage((Text("b"), Audio("AA", "wav"))))}, "messages[1].content[1]"),
     ],
 )

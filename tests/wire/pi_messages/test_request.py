@@ -240,8 +240,8 @@ def test_what_has_no_place_is_named() -> None:
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
-        (chat(given=("logprobs",)), UnsupportedParameter),
-        (chat(given=("logit_bias",)), UnsupportedParameter),
+        (chat(logprobs=True), UnsupportedParameter),
+        (chat(logit_bias={"1": 1}), UnsupportedParameter),
         (chat(UserMessage((Image("https://x.example/a.png"),))), InvalidRequest),
         (chat(UserMessage((File("AAAA"),))), UnsupportedParameter),
         (chat(UserMessage((Audio("AAAA", "wav"),))), UnsupportedParameter),

@@ -6,7 +6,6 @@ from typing import Final
 
 from piproxy import budget, jsontext, transcript
 from piproxy.chat import Chat
-from piproxy.errors import UnsupportedParameter
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.toolids import ANTHROPIC, IdMap
@@ -18,7 +17,7 @@ from piproxy.wire.anthropic_messages.notes import Notes
 from piproxy.wire.anthropic_messages.parts import text_block
 from piproxy.wire.anthropic_messages.thinking import sampling_for, thinking_for
 from piproxy.wire.anthropic_messages.tools import Tooling, tooling_for
-from piproxy.wire.room import Options, WireRequest
+from piproxy.wire.room import Options, WireRequest, refuse
 
 DEFAULT_CAP: Final = 4096
 """``max_tokens`` is required; this is for a model of unknown size."""
@@ -42,7 +41,7 @@ _TIERS: Final = {"auto": "auto", "default": "standard_only", "standard_only": "s
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     """The request. Raises :class:`~piproxy.errors.ClientError` for what the API cannot do."""
-    _refuse(chat)
+    refuse(chat)
     compat = compat_of(model)
     claude_code = identity.speaks(options)
     messages = transcript.repaired(chat.messages, takes_images=model.takes_images)
@@ -98,18 +97,6 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
             prompt_chars=prompt_chars,
         ),
     )
-
-
-def _refuse(chat: Chat) -> None:
-    """Wishes whose silent loss would make the answer a wrong one."""
-    for param, wished in (
-        ("logit_bias", chat.logit_bias),
-        ("logprobs", chat.logprobs),
-        ("top_logprobs", chat.top_logprobs),
-        ("web_search_options", chat.web_search_options is not None),
-    ):
-        if wished:
-            raise UnsupportedParameter(f"This model's API has nothing for '{param}'.", param=param)
 
 
 def _plain(turn: Turn) -> Turn:

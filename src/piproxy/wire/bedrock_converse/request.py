@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 from piproxy import jsontext
 from piproxy.budget import output_cap, prompt_chars
 from piproxy.chat import Chat
-from piproxy.errors import UnsupportedParameter
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.transcript import lost_names
@@ -20,7 +19,7 @@ from piproxy.wire.bedrock_converse.messages import Conversation
 from piproxy.wire.bedrock_converse.stream import Notes
 from piproxy.wire.bedrock_converse.thinking import sampling_for, thinking_for
 from piproxy.wire.bedrock_converse.tools import tooling_for
-from piproxy.wire.room import Options, WireRequest
+from piproxy.wire.room import Options, WireRequest, refuse
 
 _CARRIED: Final = frozenset(
     (
@@ -40,7 +39,6 @@ _CARRIED: Final = frozenset(
         "cache_control",
     )
 )
-_REFUSED: Final = ("logit_bias", "logprobs", "top_logprobs", "web_search_options")
 _TIERS: Final = ("default", "flex", "priority", "reserved")
 _ARN: Final = re.compile(r"arn:aws(?:-[a-z0-9-]+)?:bedrock:([a-z0-9-]+):")
 _STANDARD_HOST: Final = re.compile(r"bedrock-runtime(-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
@@ -49,9 +47,7 @@ _DEFAULT_REGION: Final = "us-east-1"
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     """The request, to be signed for ``region``. Raises :class:`ClientError` for what the API cannot do."""
-    for name in _REFUSED:
-        if name in chat.given:
-            raise UnsupportedParameter(f"Bedrock's Converse API has no {name!r}.", param=name)
+    refuse(chat)
     region = region_of(model, options.env)
     body, dropped = _body(chat, model, options, region)
     return WireRequest(

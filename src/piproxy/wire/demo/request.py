@@ -9,7 +9,7 @@ from piproxy.chat import AssistantMessage, Chat, Content, Image, Message, Refusa
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.wire.demo import URL
-from piproxy.wire.room import Options, WireRequest
+from piproxy.wire.room import Options, WireRequest, refuse
 
 _USED: Final = frozenset(
     (
@@ -27,7 +27,11 @@ _USED: Final = frozenset(
 
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:  # noqa: ARG001  (the rooms' signature)
-    """The whole conversation, and what of the request's fields the provider plays with."""
+    """The whole conversation, and what of the request's fields the provider plays with.
+
+    Raises :class:`~piproxy.errors.UnsupportedParameter` as the other rooms do.
+    """
+    refuse(chat)
     body: dict[str, Json] = {
         "model": model.id,
         "system": "\n".join(_text(m.content) for m in chat.messages if isinstance(m, SystemMessage)),

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from piproxy import functiontools, jsontext
 from piproxy.budget import output_cap, prompt_chars
 from piproxy.chat import Chat
-from piproxy.errors import UnsupportedParameter
 from piproxy.headers import layered
 from piproxy.jsontext import Json
 from piproxy.model import Model
@@ -18,7 +17,7 @@ from piproxy.wire.google_generative_ai.generation import is_gemini_3
 from piproxy.wire.google_generative_ai.stream import Notes
 from piproxy.wire.google_generative_ai.thinking import thinking_config
 from piproxy.wire.google_generative_ai.tools import enum_for_const, tool_config, tools
-from piproxy.wire.room import Options, WireRequest
+from piproxy.wire.room import Options, WireRequest, refuse
 
 STREAM: Final = ":streamGenerateContent?alt=sse"
 
@@ -39,7 +38,6 @@ _CARRIED: Final = frozenset(
         "service_tier",
     )
 )
-_REFUSED: Final = ("logit_bias", "logprobs", "top_logprobs", "web_search_options")
 _TIERS: Final = {"flex": "flex", "priority": "priority", "default": "standard"}
 
 
@@ -51,9 +49,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
 
 def wire_request(url: str, chat: Chat, model: Model, options: Options) -> WireRequest:
     """The request to ``url``; Vertex takes the same body."""
-    for name in _REFUSED:
-        if name in chat.given:
-            raise UnsupportedParameter(f"Gemini's API has no {name!r}.", param=name)
+    refuse(chat)
     body, dropped = _body(chat, model, options)
     affinity: dict[str, str | None] = {}
     if model.provider.startswith("opencode") and options.session_id:

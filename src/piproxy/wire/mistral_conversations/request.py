@@ -19,7 +19,7 @@ from piproxy.model import Model
 from piproxy.transcript import lost_names
 from piproxy.wire.mistral_conversations.messages import wire_messages
 from piproxy.wire.mistral_conversations.notes import Notes
-from piproxy.wire.room import Options, WireRequest
+from piproxy.wire.room import Options, WireRequest, refuse
 
 _PLAIN: Final[Mapping[str, str | None]] = {"accept": "text/event-stream", "content-type": "application/json"}
 _NO_PLACE: Final = frozenset(
@@ -46,7 +46,8 @@ _OWN: Final = frozenset(("safe_prompt", "prompt_mode", "guardrails", "random_see
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     """Raises :class:`~piproxy.errors.UnsupportedParameter` for what the API cannot do."""
-    _refuse_impossible(chat)
+    refuse(chat)
+    _refuse_custom(chat)
     session = options.session_id if options.cache != "none" and options.session_id else None
     choice, tools = _tools(chat)
     members: dict[str, Json] = {
@@ -80,19 +81,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     )
 
 
-def _refuse_impossible(chat: Chat) -> None:
-    asked: Mapping[str, Json] = {
-        "n": chat.n != 1,
-        "logit_bias": chat.logit_bias,
-        "logprobs": chat.logprobs,
-        "top_logprobs": chat.top_logprobs,
-        "web_search_options": chat.web_search_options is not None,
-        "audio": chat.audio,
-        "modalities": set(chat.modalities) - {"text"},
-    }
-    for name, wanted in asked.items():
-        if wanted:
-            raise UnsupportedParameter(f"'{name}' is not supported by Mistral's API.", param=name)
+def _refuse_custom(chat: Chat) -> None:
     for at, tool in enumerate(chat.tools):
         if tool.custom:
             raise UnsupportedParameter(

@@ -1,7 +1,7 @@
 """Fields that a provider is documented to refuse, or that only OpenAI has (wire reference, 3.10 and 12).
 
-Such a field is left out and named to the client; whatever stands in no table here is forwarded, and the provider's own
-400 tells the client what is wrong.
+Such a field is left out and named to the client, or refused (:func:`piproxy.wire.room.refuse`); whatever stands in no
+table here is forwarded, and the provider's own 400 tells the client what is wrong.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ OPENAI_ONLY: Final = frozenset(
         "prompt_cache_retention",
         "safety_identifier",
         "verbosity",
+        "web_search_options",
     )
 )
 """Not sent to providers with a dialect of their own; OpenAI, OpenRouter and unknown hosts get them."""

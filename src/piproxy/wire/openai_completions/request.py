@@ -8,7 +8,6 @@ from typing import Final
 
 from piproxy import budget, thinking
 from piproxy.chat import Chat, ResponseFormat
-from piproxy.errors import UnsupportedParameter
 from piproxy.jsontext import Json, dump
 from piproxy.model import Model
 from piproxy.wire.openai_completions import address, cachemarks, limits, routing
@@ -16,7 +15,7 @@ from piproxy.wire.openai_completions.compat import Compat, compat_of
 from piproxy.wire.openai_completions.messages import Writer
 from piproxy.wire.openai_completions.thinking import thinking_fields
 from piproxy.wire.openai_completions.tools import ToolWriter
-from piproxy.wire.room import Options, WireRequest
+from piproxy.wire.room import Options, WireRequest, refuse
 
 _MEANINGS: Final = ("temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "seed")
 _WORDS: Final = ("user", "safety_identifier", "service_tier", "verbosity", "prompt_cache_options", "prediction")
@@ -42,19 +41,13 @@ class Notes:
 
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
-    """The request. Raises :class:`UnsupportedParameter` for what no answer of this room could carry, and
+    """The request. Raises :class:`~piproxy.errors.UnsupportedParameter` for what this upstream could not answer, and
     :class:`~piproxy.errors.CredentialError` when the address is not configured."""
     compat = compat_of(model)
-    if chat.n > 1:
-        raise UnsupportedParameter("'n' above 1 is not supported.", advice="Send one request per choice.", param="n")
-    if chat.audio is not None or "audio" in chat.modalities:
-        raise UnsupportedParameter("Audio output is not supported.", param="modalities" if chat.modalities else "audio")
-    if chat.web_search_options is not None and compat.host == "known":
-        raise UnsupportedParameter(
-            "'web_search_options' is not supported by this model's provider.", param="web_search_options"
-        )
+    refused = limits.refused(model, compat)
+    refuse(chat, refused)
     base = address.base_url(model, options.env, azure=compat.has("azure"))
-    body, dropped = _body(chat, model, compat, options)
+    body, dropped = _body(chat, model, compat, options, refused)
     return WireRequest(
         url=address.endpoint(base),
         body=dump(body),
@@ -73,8 +66,9 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     )
 
 
-def _body(chat: Chat, model: Model, compat: Compat, options: Options) -> tuple[dict[str, Json], tuple[str, ...]]:
-    refused = limits.refused(model, compat)
+def _body(
+    chat: Chat, model: Model, compat: Compat, options: Options, refused: frozenset[str]
+) -> tuple[dict[str, Json], tuple[str, ...]]:
     writer = Writer(model, compat, options, refused)
     tools = ToolWriter(compat)
     level = thinking.wanted(model, chat.reasoning_effort)

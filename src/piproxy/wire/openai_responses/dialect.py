@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from piproxy.chat import Audio, Chat
 from piproxy.errors import UnsupportedParameter
-from piproxy.jsontext import Json
 from piproxy.model import Model
+from piproxy.wire.room import UNANSWERABLE, refuse
 
 NO_PLACE: Final = frozenset(
     ("seed", "frequency_penalty", "presence_penalty", "prediction", "top_k", "min_p", "cache_control")
@@ -57,18 +56,7 @@ def flag(model: Model, name: str, *, default: bool) -> bool:
 
 def refuse_impossible(chat: Chat, dialect: Dialect) -> None:
     """Raises :class:`UnsupportedParameter` for what would change the answer, if it were skipped."""
-    asked: Mapping[str, Json] = {
-        "n": chat.n != 1,
-        "logit_bias": chat.logit_bias,
-        "logprobs": not dialect.logprobs and chat.logprobs,
-        "top_logprobs": not dialect.logprobs and chat.top_logprobs,
-        "web_search_options": chat.web_search_options is not None,
-        "audio": chat.audio,
-        "modalities": set(chat.modalities) - {"text"},
-    }
-    for name, wanted in asked.items():
-        if wanted:
-            raise UnsupportedParameter(f"'{name}' is not supported by this model's API.", param=name)
+    refuse(chat, ("logit_bias", "web_search_options") if dialect.logprobs else UNANSWERABLE)
     for at, message in enumerate(chat.messages):
         if not isinstance(message.content, tuple):
             continue

@@ -6,12 +6,11 @@ from typing import Final
 
 from piproxy import budget, functiontools, jsontext, thinking, transcript
 from piproxy.chat import Chat, Tool, ToolChoice
-from piproxy.errors import UnsupportedParameter
 from piproxy.jsontext import Json
 from piproxy.model import Model
 from piproxy.wire.pi_messages.messages import transcript_of
 from piproxy.wire.pi_messages.notes import Notes
-from piproxy.wire.room import Options, WireRequest
+from piproxy.wire.room import Options, WireRequest, refuse
 
 _HONOURED: Final = frozenset(
     (
@@ -28,7 +27,6 @@ _HONOURED: Final = frozenset(
     )
 )
 """Fields that have a place; the protocol has none for any other."""
-_REFUSED: Final = ("logit_bias", "logprobs", "top_logprobs", "web_search_options")
 
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
@@ -36,9 +34,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
 
     Raises :class:`~piproxy.errors.ClientError` for what the protocol cannot carry.
     """
-    for param in _REFUSED:
-        if param in chat.given:
-            raise UnsupportedParameter(f"This model's API has nothing for '{param}'.", param=param)
+    refuse(chat)
     messages = transcript.repaired(chat.messages, takes_images=model.takes_images)
     choice = chat.tool_choice
     tools = [tool for tool in chat.tools if choice is None or choice.mode == "named" or _among(tool, choice)]

@@ -135,7 +135,7 @@ def test_fields_that_it_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "param"), [({"logprobs": True}, "logprobs"), ({"logit_bias": {"1": 1}}, "logit_bias"), ({"n": 2}, "n")]
+    ("fields", "param"), [({"logprobs": True}, "logprobs"), ({"logit_bias": {"1": 1}}, "logit_bias")]
 )
 def test_what_would_change_the_answer_is_refused(fields: dict[str, Any], param: str) -> None:
     """Probabilities cannot be had here."""

@@ -38,6 +38,8 @@ class H2Client:
     """Set when the server's side of the connection has ended."""
     closed: bool = False
     """The server has closed the connection."""
+    goaway: int | None = None
+    """The code with which the server said that it would."""
 
     def __post_init__(self) -> None:
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
@@ -126,6 +128,8 @@ class H2Client:
 
     def _take(self, events: list[h2.events.Event]) -> None:
         for event in events:
+            if isinstance(event, h2.events.ConnectionTerminated):
+                self.goaway = int(event.error_code or 0)
             reply = self.streams.get(getattr(event, "stream_id", 0) or 0)
             if reply is None:
                 continue

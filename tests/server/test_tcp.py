@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections: pipelining, half-closed clients, and what may go wrong below HTTP."""
+"""Connections: pipelining, half-closed and idle clients, and what may go wrong below HTTP."""
 
 from __future__ import annotations
 
@@ -149,3 +149,16 @@ async def test_a_connection_that_fails_does_not_end_the_server(
             assert b"200" in await stream.receive_some(100)
             await stream.aclose()
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["h2c", "TLS"])
+async def test_an_idle_http2_client_is_told_goodbye(secured: bool, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """GOAWAY before the connection is closed: what the client may just be sending was not served, and can be resent."""
+    async with gateway(tmp_path, two_seconds, idle_connection=30) as g:
+        client = await g.h2(tls=write_tls(tmp_path) if secured else None)
+        assert (await client.ask("GET", "/health")).status == 200
+        assert client.done is not None
+        await client.done.wait()
+        await wait_all_tasks_blocked()
+        assert (client.goaway, client.closed) == (0, True)
+        await client.leave()

@@ -146,6 +146,7 @@ class ClientConnection(TCPServer):
             with self._idle.scope:
                 await self._read_data()
             if self._idle.scope.cancelled_caught:
+                await protocol.goodbye()
                 await self.protocol.handle(Closed())
                 await self.stream.aclose()
 
@@ -208,6 +209,11 @@ class _Protocols:
     def sending(self) -> bool:
         """Is the client in the middle of a request that has its answer?"""
         return isinstance(self._now, Http1) and self._now.connection.their_state in (h11.SEND_BODY, h11.ERROR)
+
+    async def goodbye(self) -> None:
+        """The connection was idle, and will be closed."""
+        if isinstance(self._now, Http2):
+            await self._now.goodbye()
 
     async def upgrade(self, *request: Any) -> None:
         self._now = Http2(*self._parts, stall=self._stall)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from piproxy import transcript
@@ -126,10 +128,33 @@ def test_orphaned_results_become_the_users_words(messages: tuple[Message, ...], 
 
 def test_repeated_ids_are_told_apart() -> None:
     """Servers that number calls anew in each turn: later calls get ids of their own, and their results follow."""
-    messages = (ask("0", "0-2"), ToolMessage("1", "0"), ToolMessage("2", "0-2"), ask("0", "0"), ToolMessage("3", "0"))
+    messages = (ask("0", "0-2"), ToolMessage("1", "0"), ToolMessage("2", "0-2"), ask("0"), ToolMessage("3", "0"))
     fixed = transcript.unique_ids(messages)
-    assert transcript.call_ids(fixed) == ("0", "0-2", "0-3", "0-4")
-    assert [message.tool_call_id for message in fixed if isinstance(message, ToolMessage)] == ["0", "0-2", "0-4"]
+    assert transcript.call_ids(fixed) == ("0", "0-2", "0-3")
+    assert [message.tool_call_id for message in fixed if isinstance(message, ToolMessage)] == ["0", "0-2", "0-3"]
+
+
+@pytest.mark.parametrize(
+    ("results", "answers"),
+    [
+        (("one", "two"), [("a", "one"), ("a-2", "two")]),
+        (("one",), [("a", "one"), ("a-2", NO_RESULT)]),
+        ((), [("a", NO_RESULT), ("a-2", transcript.NO_RESULT)]),
+        (("one", "two", "three"), [("a", "one"), ("a-2", "two")]),
+    ],
+)
+def test_calls_of_one_turn_with_one_id_are_answered_in_order(
+    results: Sequence[str], answers: Sequence[tuple[str, str]]
+) -> None:
+    """The first result is the first call's; with or without ids of their own, and a surplus one is said by the user."""
+    told_before = tuple(ToolMessage(result, "a") for result in results)
+    messages: transcript.Messages = (ask("a", "a"), *told_before, UserMessage("go on"))
+    fixed = transcript.repaired(messages, takes_images=True)
+    told = [(message.tool_call_id, message.content) for message in fixed if isinstance(message, ToolMessage)]
+    assert told == list(answers)
+    assert [message.content for message in fixed[3:]] == [*results[2:], "go on"]
+    alike = transcript.with_results(transcript.without_orphans(messages))
+    assert [message.content for message in alike] == [message.content for message in fixed]
 
 
 def test_distinct_ids_stay() -> None:

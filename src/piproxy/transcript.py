@@ -7,6 +7,7 @@ ones that its API needs; :func:`repaired` is the usual set.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
@@ -111,22 +112,27 @@ def call_ids(messages: Iterable[Message]) -> tuple[str, ...]:
 def unique_ids(messages: Messages) -> Messages:
     """Every call has an id of its own: a repeated one gets ``-2``, ``-3`` …, and its results follow.
 
-    Some servers number their calls anew in each turn; other APIs refuse a history with a repeated id.
+    Some servers number their calls anew in each turn, or give the calls of one turn the same id, whose results belong to
+    them in their order. Other APIs refuse a history with a repeated id.
     """
     taken = set(call_ids(messages))
     seen: set[str] = set()
-    now: dict[str, str] = {}
+    now: dict[str, list[str]] = {}
     fixed: list[Message] = []
     for message in messages:
         if isinstance(message, AssistantMessage) and message.tool_calls:
             renamed: list[ToolCall] = []
+            now |= {call.id: [] for call in message.tool_calls}
             for call in message.tool_calls:
-                now[call.id] = _next_free(call.id, taken) if call.id in seen else call.id
+                own = _next_free(call.id, taken) if call.id in seen else call.id
                 seen.add(call.id)
-                renamed.append(replace(call, id=now[call.id]))
+                now[call.id].append(own)
+                renamed.append(replace(call, id=own))
             fixed.append(replace(message, tool_calls=tuple(renamed)))
-        elif isinstance(message, ToolMessage):
-            fixed.append(replace(message, tool_call_id=now.get(message.tool_call_id, message.tool_call_id)))
+        elif isinstance(message, ToolMessage) and message.tool_call_id in now:
+            waiting = now[message.tool_call_id]
+            own = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            fixed.append(replace(message, tool_call_id=own))
         else:
             fixed.append(message)
     return tuple(fixed)
@@ -148,25 +154,25 @@ def with_results(messages: Messages) -> Messages:
             continue
         placed = frozenset(call.id for call in message.tool_calls)
         if placed:
-            found = {result.tool_call_id: result for result in _results(messages, at)}
-            fixed.extend(
-                found.get(call.id, ToolMessage(NO_RESULT, call.id, name=call.name)) for call in message.tool_calls
-            )
+            found = _results(messages, at)
+            for call in message.tool_calls:
+                waiting = found.get(call.id)
+                fixed.append(waiting.pop(0) if waiting else ToolMessage(NO_RESULT, call.id, name=call.name))
     return tuple(fixed)
 
 
 def without_orphans(messages: Messages) -> Messages:
     """A result that answers no call of the turn before it, or a second time, becomes a user turn with its content."""
-    unanswered: set[str] = set()
+    unanswered: Counter[str] = Counter()
     fixed: list[Message] = []
     for message in messages:
         if isinstance(message, AssistantMessage):
-            unanswered = {call.id for call in message.tool_calls}
-        if isinstance(message, ToolMessage) and message.tool_call_id not in unanswered:
+            unanswered = Counter(call.id for call in message.tool_calls)
+        if isinstance(message, ToolMessage) and not unanswered[message.tool_call_id]:
             fixed.append(UserMessage(message.content, cache_control=message.cache_control))
             continue
         if isinstance(message, ToolMessage):
-            unanswered.discard(message.tool_call_id)
+            unanswered[message.tool_call_id] -= 1
         fixed.append(message)
     return tuple(fixed)
 
@@ -232,15 +238,15 @@ def session_hash(model: str, messages: Messages) -> str:
     return digest.hexdigest()[:32]
 
 
-def _results(messages: Messages, at: int) -> tuple[ToolMessage, ...]:
-    """The results between the turn at ``at`` and the next assistant turn."""
-    found: list[ToolMessage] = []
+def _results(messages: Messages, at: int) -> Mapping[str, list[ToolMessage]]:
+    """The results between the turn at ``at`` and the next assistant turn, by the id of their call."""
+    found: dict[str, list[ToolMessage]] = {}
     for message in messages[at + 1 :]:
         if isinstance(message, AssistantMessage):
             break
         if isinstance(message, ToolMessage):
-            found.append(message)
-    return tuple(found)
+            found.setdefault(message.tool_call_id, []).append(message)
+    return found
 
 
 def _next_free(id: str, taken: set[str]) -> str:

@@ -31,11 +31,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TypedDict, Unpack
 
 from piproxy.events import Event
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Details(TypedDict, total=False):
+    """What any error can be told beside its message."""
+
+    param: str | None
+    code: str | None
+    type: str | None
+    status: int | None
+    headers: Mapping[str, str]
+    logged: str | None
+
+
+class ClientDetails(Details, total=False):
+    """And an error that is the request's fault."""
+
+    part: object | None
 
 
 class PiproxyError(Exception):
@@ -84,8 +101,8 @@ class ClientError(PiproxyError):
     status = 400
     type = "invalid_request_error"
 
-    def __init__(self, message: str, *, part: object | None = None, **kwargs: Any) -> None:
-        super().__init__(message, **kwargs)
+    def __init__(self, message: str, *, part: object | None = None, **details: Unpack[Details]) -> None:
+        super().__init__(message, **details)
         self.part = part
 
 
@@ -109,9 +126,13 @@ class UnsupportedParameter(ClientError):
     code = "unsupported_parameter"
 
     def __init__(
-        self, message: str, *, advice: str = "Leave it out, or choose a model whose API has it.", **kwargs: Any
+        self,
+        message: str,
+        *,
+        advice: str = "Leave it out, or choose a model whose API has it.",
+        **details: Unpack[ClientDetails],
     ) -> None:
-        super().__init__(f"{message} {advice}".strip(), **kwargs)
+        super().__init__(f"{message} {advice}".strip(), **details)
 
 
 class NotAuthenticated(ClientError):
@@ -167,9 +188,8 @@ class CredentialError(GatewayError):
     status = 502
     code = "upstream_auth_error"
 
-    def __init__(self, message: str, *, passing: bool = False, **kwargs: object) -> None:
-        headers = NO_HEADERS if passing else {"x-should-retry": "false"}
-        super().__init__(message, headers=headers, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message, headers=NO_HEADERS if passing else {"x-should-retry": "false"})
         self.passing = passing
 
 
@@ -206,8 +226,8 @@ class ProviderError(UpstreamError):
     ``upstream_status`` is the provider's own HTTP status, ``None`` for an error inside a stream.
     """
 
-    def __init__(self, message: str, *, upstream_status: int | None = None, **kwargs: object) -> None:
-        super().__init__(message, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, message: str, *, upstream_status: int | None = None, **details: Unpack[Details]) -> None:
+        super().__init__(message, **details)
         self.upstream_status = upstream_status
 
 

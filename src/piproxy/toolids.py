@@ -46,8 +46,6 @@ RESPONSES: Final = IdRule(64, _ALNUM + "_-")
 """OpenAI Responses ``call_id``."""
 OPENAI: Final = IdRule(40)
 """OpenAI chat completions: at most 40 characters."""
-COMPLETIONS_SAFE: Final = IdRule(40, _ALNUM + "_-")
-"""The same with the alphabet that compatible hosts agree on."""
 
 
 class IdMap:

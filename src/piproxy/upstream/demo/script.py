@@ -41,7 +41,8 @@ class Ask:
 
     @property
     def messages(self) -> Sequence[Mapping[str, Json]]:
-        return self.body["messages"]  # type: ignore[no-any-return]
+        messages: Sequence[Mapping[str, Json]] = self.body["messages"]
+        return messages
 
     @property
     def tool_results(self) -> list[str]:

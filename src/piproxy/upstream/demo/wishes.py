@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 Ending: TypeAlias = Literal["break", "cut", "filter", "garbage", "hang", "length"]
 """What happens in the middle of the answer."""
@@ -107,8 +107,14 @@ def _plain(name: str, argument: str | None, found: Wishes) -> Wishes | None:
             return replace(found, error=int(status))
         case "repeat", str(times) if re.fullmatch(r"[1-9]\d{0,4}", times):
             return replace(found, repeat=min(int(times), MAX_REPEAT))
-        case (("silent" | "unreachable" | "refuse" | "usage"), None):
-            return replace(found, **{name: True})  # type: ignore[arg-type]
-        case _, None if name in get_args(Ending):
-            return replace(found, ending=name)  # type: ignore[arg-type]
+        case "silent", None:
+            return replace(found, silent=True)
+        case "unreachable", None:
+            return replace(found, unreachable=True)
+        case "refuse", None:
+            return replace(found, refuse=True)
+        case "usage", None:
+            return replace(found, usage=True)
+        case ("break" | "cut" | "filter" | "garbage" | "hang" | "length") as ending, None:
+            return replace(found, ending=ending)
     return None

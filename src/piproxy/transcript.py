@@ -112,8 +112,8 @@ def call_ids(messages: Iterable[Message]) -> tuple[str, ...]:
 def unique_ids(messages: Messages) -> Messages:
     """Every call has an id of its own: a repeated one gets ``-2``, ``-3`` …, and its results follow.
 
-    Some servers number their calls anew in each turn, or give the calls of one turn the same id, whose results belong to
-    them in their order. Other APIs refuse a history with a repeated id.
+    Some servers number their calls anew in each turn, or give the calls of one turn the same id; their results belong
+    to them in their order. Other APIs refuse a history with a repeated id.
     """
     taken = set(call_ids(messages))
     seen: set[str] = set()

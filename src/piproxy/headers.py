@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
+
+_SENDABLE: Final = re.compile(r"[\t\x20-\x7e]*")
+_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 def merge(*layers: Mapping[str, str | None]) -> dict[str, str]:
@@ -30,3 +35,20 @@ def get(headers: Mapping[str, str | None], name: str) -> str | None:
         if key.lower() == wanted:
             return value
     return None
+
+
+def trimmed(value: str) -> str:
+    """Without white space around, as ``fetch`` sends every header, and so pi: keys from files end with a line end."""
+    return value.strip(" \t\r\n")
+
+
+def flaw(value: str, name: str = "Authorization") -> str | None:
+    """Why the text cannot be sent as a header, in words that hold nothing of it; ``None`` when it can."""
+    text = trimmed(value)
+    if not _NAME.fullmatch(name):
+        return "no header can have that name"
+    if _SENDABLE.fullmatch(text):
+        return None
+    if "\n" in text or "\r" in text:
+        return "it has several lines"
+    return "it has a control character" if text.isascii() else "it has a character that is not ASCII"

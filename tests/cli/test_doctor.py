@@ -115,6 +115,26 @@ def test_keys_that_cannot_be_resolved_are_told(home: Home) -> None:
     assert "s3cret" not in json.dumps(findings)
 
 
+def test_what_cannot_be_sent_is_told(home: Home) -> None:
+    """Values of several lines, names that no header has; white space around a key does no harm."""
+    own = {"baseUrl": "http://127.0.0.1:9/v1", "api": "openai-completions", "models": [{"id": "m"}]}
+    corp = {**own, "apiKey": "!echo one-secret; echo two-secret", "headers": {"X A": "v", "X-B": "b-secret\nb"}}
+    home.write("models.json", {"providers": {"corp": corp}})
+    home.write("auth.json", {"groq": {"type": "api_key", "key": "g-secret\ng"}})
+    home.environ |= {"CEREBRAS_API_KEY": "fine\r\n", "PI_PROXY_PORT": "0"}
+    code, findings = examine(home)
+    assert code == 1
+    for words in (
+        "corp: the key (models.json) cannot be sent: it has several lines",
+        'corp: the header "X A" of provider "corp" cannot be sent: no header can have that name',
+        'corp: the header "X-B" of provider "corp" cannot be sent: it has several lines',
+        "groq: the key (auth.json) cannot be sent: it has several lines",
+    ):
+        assert (about(findings, words)["level"], about(findings, words)["what"]) == ("error", words)
+    assert about(findings, "cerebras: ")["level"] == "ok"
+    assert "secret" not in json.dumps(findings)
+
+
 def test_what_only_an_extension_of_pi_s_knows_is_told(home: Home) -> None:
     """Its login lasts until it expires, and nobody but pi renews it; a provider without models is named."""
     now = time.time() * 1000

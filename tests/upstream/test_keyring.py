@@ -239,6 +239,55 @@ async def test_a_key_of_the_client_takes_the_place_of_any_login(tmp_path: Path) 
         assert (await here.credential(model("groq"), override=" ")).api_key == "k"
 
 
+@pytest.mark.parametrize(
+    ("provider", "api", "sent"),
+    [
+        ("groq", "openai-completions", {}),
+        ("cloudflare-ai-gateway", "openai-completions", {"cf-aig-authorization": "Bearer k"}),
+        ("amazon-bedrock", "bedrock-converse-stream", {}),
+    ],
+)
+async def test_white_space_around_keys_and_headers_is_not_sent(
+    provider: str, api: str, sent: dict[str, str], tmp_path: Path
+) -> None:
+    """pi's ``fetch`` takes it away, so such a key works there: one from a file with line ends, of DOS above all."""
+    async with room(tmp_path, IDS) as here:
+        stored = {"type": "api_key", "key": " k\r\n"}
+        found = await here.credential(model(provider, api), stored, {"X-Team": "t\n", "X-None": None})
+    assert found.api_key == (None if sent else "k")
+    headers = {name: text for name, text in found.headers.items() if text is not None}
+    assert headers == {"X-Team": "t", **sent}
+
+
+@pytest.mark.parametrize(
+    ("key", "configured", "words"),
+    [
+        ("one\ntwo", {}, r"key for provider 'groq' \(auth.json\) cannot be sent: it has several lines"),
+        ("k\0", {}, "cannot be sent: it has a control character"),
+        ("schlüssel", {}, "cannot be sent: it has a character that is not ASCII"),
+        ("k", {"X-Team": "a\nb"}, "header 'X-Team' for provider 'groq' cannot be sent: it has several lines"),
+        ("k", {"X Team": "a"}, "header 'X Team' for provider 'groq' cannot be sent: no header can have that name"),
+    ],
+)
+async def test_what_cannot_be_sent_is_said_before_anybody_is_asked(
+    key: str, configured: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    """With its place and without its text; trying again would not help."""
+    async with room(tmp_path) as here:
+        with pytest.raises(CredentialError, match=words) as caught:
+            await here.credential(model("groq"), {"type": "api_key", "key": key}, configured)
+    assert "two" not in caught.value.message
+    assert not caught.value.passing
+
+
+async def test_a_key_of_the_client_that_cannot_be_sent_is_the_client_s_mistake(tmp_path: Path) -> None:
+    """A 400 with the header's name."""
+    async with room(tmp_path) as here:
+        with pytest.raises(InvalidRequest, match="not ASCII") as caught:
+            await here.credential(model("groq"), override="schlüssel")
+    assert caught.value.param == "X-Pi-Upstream-Api-Key"
+
+
 async def test_a_key_of_the_client_for_codex_must_be_a_chatgpt_token(tmp_path: Path) -> None:
     """Anything else is the client's mistake, and named."""
     async with room(tmp_path) as here:

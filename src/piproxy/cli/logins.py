@@ -175,6 +175,8 @@ def _next_step(provider: str, problem: str, where: Path) -> str:
             f"Run the command that {where} has there in a shell. piproxy runs it with sh -c, without a terminal and "
             f"without input, in the environment that piproxy was started with, and waits {COMMAND_TIMEOUT:g} s."
         )
+    if "cannot be sent" in problem:
+        return "Make it one line of ASCII signs; white space around it does no harm."
     if "environment variable" in problem:
         return f"Set it where piproxy is started (a service has an environment of its own), or change {where}."
     return f"Look at {provider} in {where}, or run pi and /login."

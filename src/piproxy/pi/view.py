@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final, TypeAlias
 
 from piproxy.errors import CredentialError
-from piproxy.headers import layered
+from piproxy.headers import flaw, layered, trimmed
 from piproxy.model import Model
 from piproxy.pi import logins, values
 from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, StoredEntry, find_entry
@@ -192,15 +192,19 @@ class View:
         return tuple(self._auth.entries)
 
     def unresolved(self, provider: str) -> tuple[str, ...]:
-        """Every key and header of models.json for the provider that has no value now, and why.
+        """Every key and header for the provider that has no value now, or none that can be sent, and why.
 
         Blocks while commands run, each once: it is what a request would meet.
         """
         config = self.config(provider)
-        if config is None:
-            return ()
         login = self.login(provider)
-        found = [] if self.entry(provider) or login.available else [login.problem or "no credential"]
+        found = []
+        if config is not None and self.entry(provider) is None and not login.available:
+            found.append(login.problem or "no credential")
+        if why := flaw(login.key or ""):
+            found.append(f"the key ({login.source}) cannot be sent: {why}")
+        if config is None:
+            return tuple(found)
         of_provider, of_model = self._variables(provider, login)
         asked = [(f'provider "{provider}"', config.headers, of_provider)]
         asked += [
@@ -217,6 +221,8 @@ class View:
                 value = known[text, layers]
                 if isinstance(value, values.Unresolved):
                     found.append(f'Failed to resolve {whose} header "{name}" from {value.words}')
+                elif why := flaw(value, name):
+                    found.append(f'the header "{name}" of {whose} cannot be sent: {why}')
         return tuple(found)
 
     def refused(self, provider: str) -> None:
@@ -261,7 +267,7 @@ class View:
                 raise CredentialError(
                     f'authHeader in models.json does not go with "{model.provider}", which has a header of its own'
                 )
-            bearer["Authorization"] = f"Bearer {key}"
+            bearer["Authorization"] = f"Bearer {trimmed(key)}"
         model_headers = _resolved(config.model_headers(model.id), f'model "{model.canonical_id}"', of_model)
         return layered(provider_headers, bearer, model.headers, model_headers)
 

@@ -13,7 +13,7 @@ import trio
 
 from piproxy.credential import Credential
 from piproxy.errors import CredentialError, InvalidRequest, ProviderError
-from piproxy.headers import layered
+from piproxy.headers import flaw, layered, trimmed
 from piproxy.model import Model
 from piproxy.pi import logins
 from piproxy.pi.auth_entry import OAuthEntry
@@ -80,6 +80,7 @@ class Keyring:
         """
         if override_key and override_key.strip() and not login.from_client:
             login = logins.resolve(login.provider, None, None, {**self._environ, **login.env}, override_key)
+        login = _sendable_key(login)
         match login.kind:
             case "none":
                 raise CredentialError(f"No credential for provider '{login.provider}': {login.problem}.")
@@ -107,7 +108,7 @@ class Keyring:
             headers = layered(configured_headers, found.headers)
         return replace(
             found,
-            headers=headers,
+            headers=_sendable(headers, login),
             env=env,
             base_url=found.base_url or login.base_url,
             from_client=login.from_client,
@@ -208,6 +209,26 @@ def _of_oauth(login: Login, entry: OAuthEntry) -> Credential:
 
 def _bearer(token: str | None) -> dict[str, str | None]:
     return {"Authorization": f"Bearer {token}"}
+
+
+def _sendable_key(login: Login) -> Login:
+    """With its key as it is sent."""
+    if login.key is None:
+        return login
+    why = flaw(login.key)
+    if why and login.from_client:
+        raise InvalidRequest(f"The key cannot be sent to the provider: {why}.", param=OVERRIDE)
+    if why:
+        raise CredentialError(f"The key for provider '{login.provider}' ({login.source}) cannot be sent: {why}.")
+    return replace(login, key=trimmed(login.key))
+
+
+def _sendable(headers: Mapping[str, str | None], login: Login) -> Mapping[str, str | None]:
+    for name, text in headers.items():
+        why = flaw(text, name) if text is not None else None
+        if why:
+            raise CredentialError(f"The header {name!r} for provider '{login.provider}' cannot be sent: {why}.")
+    return {name: text if text is None else trimmed(text) for name, text in headers.items()}
 
 
 def _renewed(headers: Mapping[str, str | None], old: str | None, new: str) -> Mapping[str, str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -111,24 +112,33 @@ async def main(
                 stack.enter_context(_noted(directory.proxy_pid, addresses))
             if worker is None or worker.first:
                 _greet(engine, exposure, addresses, secure)
+            signalled = False
             async with trio.open_nursery() as nursery:
+
+                def stop(**why: str) -> None:
+                    if not server.stopping:
+                        engine.log.event("stopping", **why)
+                        server.stop()
+                        nursery.start_soon(_leave_when_done, server, nursery.cancel_scope)
+
                 await nursery.start(server.run)
                 task_status.started(addresses)
                 if worker is not None:
                     worker.ready()
                 if flags.get(STOP_WITH_STDIN):
-                    nursery.start_soon(_stop_with_stdin)
+                    nursery.start_soon(_stop_with_stdin, stop)
                 async for number in signals:
                     if number == getattr(signal, "SIGHUP", None):
                         _reload(engine, secure, tls)
-                    elif server.stopping:
+                    elif signalled and worker is None:
                         server.kill()
                         nursery.cancel_scope.cancel()
                         return 128 + number
                     else:
-                        engine.log.event("stopping", signal=signal.Signals(number).name)
-                        server.stop()
-                        nursery.start_soon(_leave_when_done, server, nursery.cancel_scope)
+                        # To a worker, the supervisor and who else signals to all processes of a service say the same;
+                        # one that has to end at once is killed.
+                        signalled = True
+                        stop(signal=signal.Signals(number).name)
     return 0
 
 
@@ -142,10 +152,11 @@ async def with_workers(settings: Settings, flags: Mapping[str, Flag], environ: M
         stack.enter_context(_noted(directory.proxy_pid, [shown(sock, secure is not None) for sock in sockets]))
         sums = stack.enter_context(TemporaryFile())
         async with trio.open_nursery() as nursery:
-            if flags.get(STOP_WITH_STDIN):
-                nursery.start_soon(_stop_with_stdin)
             start = Starter(sockets, sums.fileno(), settings.workers, own, environ)
-            code = await Supervisor(start, log.event).run(settings.workers, signals)
+            supervisor = Supervisor(start, log.event, partial(_close, sockets))
+            if flags.get(STOP_WITH_STDIN):
+                nursery.start_soon(_stop_with_stdin, supervisor.stop)
+            code = await supervisor.run(settings.workers, signals)
             nursery.cancel_scope.cancel()
     return code
 
@@ -172,11 +183,20 @@ def _noted(path: Path, addresses: Sequence[str]) -> Iterator[None]:
         remove_run_file(path, os.getpid())
 
 
-async def _stop_with_stdin() -> None:
-    """Stop when standard input ends: whoever started this proxy has gone, however it ended."""
+def _close(sockets: Sequence[socket.socket]) -> None:
+    """Nobody new is let in, also while workers still drain: a client should hear that at once."""
+    for sock in sockets:
+        sock.close()
+
+
+async def _stop_with_stdin(stop: Callable[..., None]) -> None:
+    """Stop when standard input ends: whoever started this proxy has gone, however it ended.
+
+    It is no signal: who goes may have sent one, and running answers have their time all the same.
+    """
     # A thread that is left behind in a read ends with the process.
     await trio.to_thread.run_sync(_read_to_the_end, abandon_on_cancel=True)
-    signal.raise_signal(signal.SIGTERM)
+    stop(reason="standard input has ended")
 
 
 def _read_to_the_end() -> None:

@@ -56,10 +56,19 @@ class Child:
 class Supervisor:
     """Keeps ``count`` processes running until a signal says stop."""
 
-    def __init__(self, start: Callable[[int, bool], Awaitable[Child]], tell: Callable[..., None]) -> None:
-        """``start(number, first)`` starts a worker; ``tell(text, **fields)`` writes to the log."""
+    def __init__(
+        self,
+        start: Callable[[int, bool], Awaitable[Child]],
+        tell: Callable[..., None],
+        stopping: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``start(number, first)`` starts a worker; ``tell(text, **fields)`` writes to the log.
+
+        ``stopping`` is called when no worker will be started any more.
+        """
         self._start = start
         self._tell = tell
+        self._stopping = stopping
         self._stop = trio.Event()
         self._running: set[trio.Process] = set()
         self._ready: set[trio.Process] = set()
@@ -68,7 +77,7 @@ class Supervisor:
 
     async def run(self, count: int, signals: AsyncIterator[int]) -> int:
         """The exit code: that of the worst worker, or of the second signal."""
-        hurried = 0
+        hurried, signalled = 0, False
         try:
             async with trio.open_nursery() as nursery:
 
@@ -84,12 +93,12 @@ class Supervisor:
                         # It would end one that does not hear signals yet; that one is told when it does.
                         self._reloads += 1
                         _send(number, self._ready)
-                    elif self._stop.is_set():
+                    elif signalled:
                         hurried = 128 + number
                         nursery.cancel_scope.cancel()
                     else:
-                        self._tell("stopping", signal=signal.Signals(number).name)
-                        self._end()
+                        signalled = True
+                        self.stop(signal=signal.Signals(number).name)
         finally:
             with trio.CancelScope(shield=True):
                 for process in self._running:
@@ -97,9 +106,17 @@ class Supervisor:
                     await process.wait()
         return hurried or max(self._codes, default=0)
 
+    def stop(self, **why: str) -> None:
+        """Begin to stop, unless that has begun; ``why`` is for the log."""
+        if not self._stop.is_set():
+            self._tell("stopping", **why)
+            self._end()
+
     def _end(self) -> None:
-        self._stop.set()
-        _send(signal.SIGTERM, self._running)
+        if not self._stop.is_set():
+            self._stop.set()
+            self._stopping()
+            _send(signal.SIGTERM, self._running)
 
     async def _hear(self, child: Child, reloads: int) -> None:
         """``reloads``: how often settings had been read again when this worker was started."""
@@ -163,7 +180,8 @@ class Starter:
             raise ConfigError("Several workers cannot share a socket on this system; leave out --workers.")
         hears, says = os.pipe()
         ready = trio.lowlevel.FdStream(hears)
-        sockets = [sock.fileno() for sock in self.sockets]
+        # Copies, since the sockets may be closed, for a stop, before the new process has them.
+        sockets = [os.dup(sock.fileno()) for sock in self.sockets]
         task = {
             "sockets": sockets,
             "sums": self.sums,
@@ -181,7 +199,8 @@ class Starter:
                 command, stdin=subprocess.PIPE, pass_fds=[*sockets, self.sums, says]
             )
         finally:
-            os.close(says)
+            for copy in (says, *sockets):
+                os.close(copy)
         if process.stdin is not None:
             with suppress(trio.BrokenResourceError):  # it has ended already
                 await process.stdin.send_all(json.dumps(task).encode() + b"\n")

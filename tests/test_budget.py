@@ -107,4 +107,6 @@ def test_the_estimate_rounds_up() -> None:
 
 def test_an_estimate_says_that_it_is_one() -> None:
     """Whoever asks for usage gets numbers, marked as counted by characters."""
-    assert estimated_usage(35, 8, 1) == Usage(input=10, output=3, reasoning=1, estimated=True)
+    asked = Chat(model="m", messages=(UserMessage("x" * 35),))
+    assert estimated_usage(asked, 8, 1) == Usage(input=10, output=3, reasoning=1, estimated=True)
+    assert estimated_usage(None, 8) == Usage(output=3, estimated=True)

@@ -39,9 +39,13 @@ def estimate(chars: int) -> int:
     return math.ceil(chars / CHARS_PER_TOKEN)
 
 
-def estimated_usage(prompt: int, said: int, reasoned: int = 0) -> Usage:
-    """Usage of an answer whose provider counted nothing, from characters; ``said`` includes ``reasoned``."""
-    return Usage(input=estimate(prompt), output=estimate(said), reasoning=estimate(reasoned), estimated=True)
+def estimated_usage(prompt: Chat | None, said: int, reasoned: int = 0) -> Usage:
+    """Usage of an answer whose provider counted nothing, from characters; ``said`` includes ``reasoned``.
+
+    Whoever asks for usage waits for it.
+    """
+    asked = 0 if prompt is None else prompt_chars(prompt)
+    return Usage(input=estimate(asked), output=estimate(said), reasoning=estimate(reasoned), estimated=True)
 
 
 def output_cap(

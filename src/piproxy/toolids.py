@@ -94,6 +94,15 @@ class IdMap:
         return f"{head}_{_base62(id, attempt, _DIGEST)}"
 
 
+def unrepeated(id: str, taken: set[str]) -> str:
+    """``id``, or with the first number behind it that nobody has, from ``-2`` on; it is taken from now on."""
+    fresh, number = id, 2
+    while fresh in taken:
+        fresh, number = f"{id}-{number}", number + 1
+    taken.add(fresh)
+    return fresh
+
+
 def _base62(id: str, attempt: int, length: int) -> str:
     """``length`` characters that depend on every byte of ``id``."""
     digest = hashlib.sha256(f"{attempt}:{id}".encode("utf-8", "surrogatepass")).digest()

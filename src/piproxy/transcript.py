@@ -25,6 +25,7 @@ from piproxy.chat import (
     ToolMessage,
     UserMessage,
 )
+from piproxy.toolids import unrepeated
 
 Messages: TypeAlias = tuple[Message, ...]
 
@@ -124,7 +125,7 @@ def unique_ids(messages: Messages) -> Messages:
             renamed: list[ToolCall] = []
             now |= {call.id: [] for call in message.tool_calls}
             for call in message.tool_calls:
-                own = _next_free(call.id, taken) if call.id in seen else call.id
+                own = unrepeated(call.id, taken) if call.id in seen else call.id
                 seen.add(call.id)
                 now[call.id].append(own)
                 renamed.append(replace(call, id=own))
@@ -247,15 +248,6 @@ def _results(messages: Messages, at: int) -> Mapping[str, list[ToolMessage]]:
         if isinstance(message, ToolMessage):
             found.setdefault(message.tool_call_id, []).append(message)
     return found
-
-
-def _next_free(id: str, taken: set[str]) -> str:
-    """``id`` with the first number behind it that nobody uses; it is taken from now on."""
-    number = 2
-    while f"{id}-{number}" in taken:
-        number += 1
-    taken.add(f"{id}-{number}")
-    return f"{id}-{number}"
 
 
 def _placeheld(content: tuple[Part, ...], text: str) -> tuple[Part, ...]:

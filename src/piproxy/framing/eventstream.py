@@ -83,12 +83,13 @@ class EventStreamReader:
             self._total = 0
         del buffer[:at]
 
-    def end(self) -> None:
-        """The connection ended; raises :class:`UpstreamBroken` inside a message."""
+    def end(self) -> list[Message]:
+        """The connection ended, which completes nothing; raises :class:`UpstreamBroken` inside a message."""
         if self._damage is not None:
             raise self._damage
         if self._buffer:
             raise UpstreamBroken("The provider's event stream ended inside a message.")
+        return []
 
     def _prelude(self, prelude: bytes) -> None:
         total, headers, checksum = _PRELUDE.unpack(prelude)

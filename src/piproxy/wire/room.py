@@ -13,10 +13,10 @@ State lives in the parser, one per request, never shared. :mod:`piproxy.wire.roo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from piproxy.chat import Chat
 from piproxy.errors import ProviderError, UnsupportedParameter, UpstreamError
@@ -122,47 +122,74 @@ class StreamParser(Protocol):
         ...
 
 
-class FrameParser(ABC):
-    """A :class:`StreamParser` of frames, or of one document in their place; a room says what those mean.
+F = TypeVar("F")
+F_co = TypeVar("F_co", covariant=True)
+
+
+class FrameReader(Protocol[F_co]):
+    """Bytes in, frames out: events of a stream, binary messages, documents."""
+
+    def feed(self, data: bytes, /) -> Iterable[F_co]: ...
+
+    def end(self) -> Iterable[F_co]: ...
+
+
+class FrameParser(ABC, Generic[F]):
+    """A :class:`StreamParser` of frames; a room says what those mean.
 
     Its methods append to ``events``, so that an error takes along what stood before it. Once :attr:`_finished` is set,
     nothing more is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, frames: FrameReader[F]) -> None:
         self.replay: Mapping[str, Json] = {}
-        self._reader = AnswerReader()
         self._finished = False
+        self._source = frames
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """See :class:`StreamParser`."""
         events: list[Event] = []
         if not self._finished:
             with keeping(events):
-                self._frames(self._reader.feed(data), events)
+                self._frames(self._source.feed(data), events)
         return events
 
     def end(self) -> Sequence[Event]:
         """See :class:`StreamParser`."""
         events: list[Event] = []
-        if self._finished:
-            return events
-        with keeping(events):
-            self._frames(self._reader.end(), events)
-            if self._reader.document is not None:
-                self._document(self._reader.document, events)
-            if not self._finished:
-                self._cut_short(events)
+        if not self._finished:
+            with keeping(events):
+                self._frames(self._source.end(), events)
+                if not self._finished:
+                    self._ended(events)
         return events
 
-    def _frames(self, frames: Sequence[Frame], events: list[Event]) -> None:
+    def _frames(self, frames: Iterable[F], events: list[Event]) -> None:
         for frame in frames:
             if not self._finished:
                 self._frame(frame, events)
 
     @abstractmethod
-    def _frame(self, frame: Frame, events: list[Event]) -> None:
+    def _frame(self, frame: F, events: list[Event]) -> None:
         """One frame."""
+
+    @abstractmethod
+    def _ended(self, events: list[Event]) -> None:
+        """The bytes ended before the answer did, as far as the frames say: finish all the same, or raise."""
+
+
+class AnswerParser(FrameParser[Frame]):
+    """One of an event stream, or of one document in its place."""
+
+    def __init__(self) -> None:
+        self._reader = AnswerReader()
+        super().__init__(self._reader)
+
+    def _ended(self, events: list[Event]) -> None:
+        if self._reader.document is not None:
+            self._document(self._reader.document, events)
+        if not self._finished:
+            self._cut_short(events)
 
     @abstractmethod
     def _document(self, body: bytes, events: list[Event]) -> None:
@@ -170,7 +197,7 @@ class FrameParser(ABC):
 
     @abstractmethod
     def _cut_short(self, events: list[Event]) -> None:
-        """The bytes ended before the answer did, as far as the frames say: finish all the same, or raise."""
+        """As :meth:`_ended`, behind the document if there was one."""
 
 
 @runtime_checkable

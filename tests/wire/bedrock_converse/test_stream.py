@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from fakes.eventstream import error, event, exception, raw, text
 
+from piproxy.chat import Chat, UserMessage
 from piproxy.errors import ProviderError, UpstreamBroken
 from piproxy.events import (
     Event,
@@ -88,7 +89,7 @@ def test_metadata_may_be_missing() -> None:
 
 def test_usage_that_nobody_counted_is_estimated() -> None:
     """By the characters of prompt and answer, and marked as such."""
-    parse = parser(Notes(prompt_chars=70))
+    parse = parser(Notes(prompt=Chat(model="m", messages=(UserMessage("x" * 70),))))
     parse.feed(START + delta(0, reasoningContent={"text": "1234567"}) + delta(1, text="1234567") + call(2, "t", "f"))
     parse.feed(delta(2, toolUse={"input": '{"a": 1234567}'}))
     estimate = Usage(input=20, output=8, reasoning=2, estimated=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from piproxy.chat import Chat, UserMessage
 from piproxy.errors import ProviderError, UpstreamBroken, UpstreamError
 from piproxy.events import (
     Event,
@@ -85,7 +86,7 @@ def test_usage_after_the_finish_reason_still_counts() -> None:
 
 def test_usage_that_nobody_counted_is_estimated() -> None:
     """By the characters of prompt and answer, and marked as such."""
-    parse = parser(Notes(prompt_chars=70))
+    parse = parser(Notes(prompt=Chat(model="m", messages=(UserMessage("x" * 70),))))
     thought = {"text": "1234567", "thought": True}
     parse.feed(sse(candidate(thought, {"text": "1234567"}, {"functionCall": {"name": "fffff"}}, finish="STOP")))
     assert parse.end()[0] == Usage(input=20, output=6, reasoning=2, estimated=True)

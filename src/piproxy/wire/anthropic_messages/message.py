@@ -22,6 +22,7 @@ from piproxy.events import (
 )
 from piproxy.functiontools import free_text
 from piproxy.jsontext import Json
+from piproxy.toolids import unrepeated
 from piproxy.wire.anthropic_messages import replay
 from piproxy.wire.anthropic_messages.blocks import (
     Block,
@@ -130,11 +131,7 @@ class Message:
     def _fresh_id(self, id: str) -> str:
         """The client's id of a new call: never empty, never the same twice."""
         known = self._notes.ids.to_client(id) if id else f"toolu_{self._notes.wire_id or 'call'}_{self._calls}"
-        fresh, number = known, 2
-        while fresh in self._ids:
-            fresh, number = f"{known}-{number}", number + 1
-        self._ids.add(fresh)
-        return fresh
+        return unrepeated(known, self._ids)
 
     def block_delta(self, index: Json, delta: Json) -> Iterator[Event]:
         """``content_block_delta``."""
@@ -242,7 +239,7 @@ class Message:
         texts = [block for block in self._blocks if isinstance(block, TextBlock | ThinkingBlock | CallBlock)]
         said = sum(len(piece) for block in texts for piece in block.pieces)
         thought = sum(len(piece) for block in texts if isinstance(block, ThinkingBlock) for piece in block.pieces)
-        return estimated_usage(self._notes.prompt_chars, said, thought)
+        return estimated_usage(self._notes.prompt, said, thought)
 
     def _remember(self) -> dict[str, Json]:
         """The layout of a message that thinks and calls tools, under its first call's id."""

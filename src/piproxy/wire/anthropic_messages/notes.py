@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from piproxy.chat import Chat
 from piproxy.toolids import ANTHROPIC, IdMap
 
 
@@ -23,5 +24,5 @@ class Notes:
     ids: IdMap = field(default_factory=lambda: IdMap(ANTHROPIC))
     wire_id: str = ""
     """For ids of calls that came without one."""
-    prompt_chars: int = 0
+    prompt: Chat | None = None
     """For an estimate, when the provider counts nothing."""

@@ -50,8 +50,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     names = identity.ToolNames((*tool_names, *transcript.call_names(messages).values()), recase=claude_code)
     told = conversation(messages, model, compat, ids=ids, names=names, remembered=options.replay)
     tooling = tooling_for(chat, compat, names)
-    prompt_chars = budget.prompt_chars(chat)
-    cap = budget.output_cap(chat.max_tokens, model, chars=prompt_chars) or DEFAULT_CAP
+    cap = budget.output_cap(chat.max_tokens, model, chars=budget.prompt_chars(chat)) or DEFAULT_CAP
     thinking = thinking_for(
         chat,
         model,
@@ -94,7 +93,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
             answer_tool=tooling.answer_tool,
             ids=ids,
             wire_id=options.wire_id,
-            prompt_chars=prompt_chars,
+            prompt=chat,
         ),
     )
 

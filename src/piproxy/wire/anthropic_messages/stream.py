@@ -11,7 +11,7 @@ from piproxy.framing.sse import Frame
 from piproxy.wire.anthropic_messages.failure import stream_failure
 from piproxy.wire.anthropic_messages.message import Message
 from piproxy.wire.anthropic_messages.notes import Notes
-from piproxy.wire.room import FrameParser, WireRequest
+from piproxy.wire.room import AnswerParser, WireRequest
 
 
 def stream_parser(request: WireRequest, content_type: str) -> MessageParser:  # noqa: ARG001
@@ -19,7 +19,7 @@ def stream_parser(request: WireRequest, content_type: str) -> MessageParser:  # 
     return MessageParser(request.notes if isinstance(request.notes, Notes) else Notes())
 
 
-class MessageParser(FrameParser):
+class MessageParser(AnswerParser):
     """One answer. An ``error`` event raises :class:`~piproxy.errors.ProviderError`; an answer without ``message_stop``
     or without a stop reason is :class:`~piproxy.errors.UpstreamBroken`.
     """

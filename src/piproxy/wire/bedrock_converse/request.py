@@ -57,7 +57,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
         auth="aws",
         region=region,
         dropped=dropped,
-        notes=Notes(model.id, frozenset(tool.name for tool in chat.tools if tool.custom), prompt_chars(chat)),
+        notes=Notes(model.id, frozenset(tool.name for tool in chat.tools if tool.custom), chat),
     )
 
 

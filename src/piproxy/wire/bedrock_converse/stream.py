@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from piproxy import jsontext
 from piproxy.budget import estimated_usage
+from piproxy.chat import Chat
 from piproxy.errors import ProviderError, UpstreamBroken
 from piproxy.events import (
     Event,
@@ -34,7 +35,7 @@ from piproxy.providererror import complaint
 from piproxy.redact import redact
 from piproxy.wire.bedrock_converse.failure import failure_in_stream
 from piproxy.wire.bedrock_converse.reasoning import detail, remembered
-from piproxy.wire.room import StreamParser, WireRequest, keeping
+from piproxy.wire.room import FrameParser, StreamParser, WireRequest
 
 _FINISH: Final[Mapping[str, FinishReason]] = {
     "end_turn": "stop",
@@ -56,7 +57,7 @@ class Notes:
     """The model that signs the thinking: its blocks go back to no other one."""
     custom: frozenset[str] = frozenset()
     """Names of free-text tools: their input comes inside an object, and is given when it is whole."""
-    prompt_chars: int = 0
+    prompt: Chat | None = None
     """For an estimate, when the provider counts nothing."""
 
 
@@ -89,11 +90,10 @@ def stream_parser(request: WireRequest, content_type: str) -> StreamParser:
     return _Parser(notes if isinstance(notes, Notes) else Notes())
 
 
-class _Parser:
+class _Parser(FrameParser[Message]):
     def __init__(self, notes: Notes) -> None:
-        self.replay: Mapping[str, Json] = {}
+        super().__init__(EventStreamReader())
         self._notes = notes
-        self._reader = EventStreamReader()
         self._blocks: dict[int, _Block] = {}
         self._calls: list[str] = []
         self._layout: list[Json] = []
@@ -103,42 +103,29 @@ class _Parser:
         self._usage: Usage | None = None
         self._started = False
         self._stop: str | None = None
-        self._finished = False
 
     @property
     def usage_so_far(self) -> Usage | None:
         """See :class:`~piproxy.wire.room.TellsUsage`."""
-        if self._usage is not None or not self._started:
-            return self._usage
-        return estimated_usage(self._notes.prompt_chars, self._said, self._reasoned)
+        return self._usage or (self._estimate() if self._started else None)
 
-    def feed(self, data: bytes) -> Sequence[Event]:
-        events: list[Event] = []
-        with keeping(events):
-            for message in self._reader.feed(data):
-                self._message(message, events)
-        return events
+    def _estimate(self) -> Usage:
+        return estimated_usage(self._notes.prompt, self._said, self._reasoned)
 
-    def end(self) -> Sequence[Event]:
-        events: list[Event] = []
-        if not self._finished:
-            self._reader.end()
-            if self._stop is None:
-                raise UpstreamBroken("The provider's answer ended without a stop reason.")
-            self._finish(events)
-        return events
+    def _ended(self, events: list[Event]) -> None:
+        if self._stop is None:
+            raise UpstreamBroken("The provider's answer ended without a stop reason.")
+        self._finish(events)
 
-    def _message(self, message: Message, events: list[Event]) -> None:
-        if self._finished:
-            return
-        kind = message.text(":message-type")
+    def _frame(self, frame: Message, events: list[Event]) -> None:
+        kind = frame.text(":message-type")
         if kind == "exception":
-            raise failure_in_stream(message.text(":exception-type"), complaint(message.payload))
+            raise failure_in_stream(frame.text(":exception-type"), complaint(frame.payload))
         if kind == "error":
-            said = complaint(message.text(":error-message").encode())
-            raise failure_in_stream(message.text(":error-code"), said)
-        event = _payload(message)
-        match message.text(":event-type"):
+            said = complaint(frame.text(":error-message").encode())
+            raise failure_in_stream(frame.text(":error-code"), said)
+        event = _payload(frame)
+        match frame.text(":event-type"):
             case "messageStart":
                 self._begin(events)
             case "contentBlockStart":
@@ -249,7 +236,7 @@ class _Parser:
         self._finished = True
         if self._signed and self._calls:
             self.replay = {self._calls[0]: remembered(self._notes.model, self._layout)}
-        events.append(self._usage or estimated_usage(self._notes.prompt_chars, self._said, self._reasoned))
+        events.append(self._usage or self._estimate())
         reason = _FINISH[self._stop or ""]
         if reason == "stop" and self._calls:
             reason = "tool_calls"

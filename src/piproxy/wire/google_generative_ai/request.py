@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from piproxy import functiontools, jsontext
-from piproxy.budget import output_cap, prompt_chars
+from piproxy.budget import output_cap
 from piproxy.chat import Chat
 from piproxy.headers import layered
 from piproxy.jsontext import Json
@@ -60,7 +60,7 @@ def wire_request(url: str, chat: Chat, model: Model, options: Options) -> WireRe
         headers=layered({"content-type": "application/json", "accept": "text/event-stream"}, model.headers, affinity),
         auth="x-goog-api-key",
         dropped=dropped,
-        notes=Notes(options.wire_id, frozenset(tool.name for tool in chat.tools if tool.custom), prompt_chars(chat)),
+        notes=Notes(options.wire_id, frozenset(tool.name for tool in chat.tools if tool.custom), chat),
     )
 
 

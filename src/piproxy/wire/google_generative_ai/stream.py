@@ -6,12 +6,13 @@ may still follow it, so :class:`~piproxy.events.Finish` is given at the end of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from piproxy import jsontext
 from piproxy.budget import estimated_usage
+from piproxy.chat import Chat
 from piproxy.errors import ProviderError, UpstreamBroken
 from piproxy.events import (
     Event,
@@ -30,7 +31,7 @@ from piproxy.jsontext import Json
 from piproxy.wire.google_generative_ai.body import DocumentReader
 from piproxy.wire.google_generative_ai.failure import failure_in
 from piproxy.wire.google_generative_ai.signatures import extra_content, reasoning_detail
-from piproxy.wire.room import StreamParser, WireRequest, keeping
+from piproxy.wire.room import FrameParser, StreamParser, WireRequest
 
 _FINISH: Final[Mapping[str, FinishReason]] = {
     "STOP": "stop",
@@ -60,7 +61,7 @@ class Notes:
     """Where made-up tool-call ids come from."""
     custom: frozenset[str] = frozenset()
     """Names of free-text tools."""
-    prompt_chars: int = 0
+    prompt: Chat | None = None
     """For an estimate, when the provider counts nothing."""
 
 
@@ -71,10 +72,9 @@ def stream_parser(request: WireRequest, content_type: str) -> StreamParser:
     return _Parser(notes if isinstance(notes, Notes) else Notes())
 
 
-class _Parser:
+class _Parser(FrameParser[dict[str, Json]]):
     def __init__(self, notes: Notes) -> None:
-        self.replay: Mapping[str, Json] = {}
-        self._reader = DocumentReader()
+        super().__init__(DocumentReader())
         self._notes = notes
         self._said = 0
         self._reasoned = 0
@@ -82,63 +82,51 @@ class _Parser:
         self._ids: set[str] = set()
         self._made_up = 0
         self._usage: Usage | None = None
-        self._finish: str | None = None
+        self._reason: str | None = None
         self._finish_message: str | None = None
         self._blocked: ProviderError | None = None
 
     @property
     def usage_so_far(self) -> Usage | None:
         """See :class:`~piproxy.wire.room.TellsUsage`."""
-        if self._usage is not None or not self._started:
-            return self._usage
-        return estimated_usage(self._notes.prompt_chars, self._said, self._reasoned)
+        return self._usage or (self._estimate() if self._started else None)
 
-    def feed(self, data: bytes) -> Sequence[Event]:
-        events: list[Event] = []
-        with keeping(events):
-            self._read(self._reader.feed(data), events)
-        return events
+    def _estimate(self) -> Usage:
+        return estimated_usage(self._notes.prompt, self._said, self._reasoned)
 
-    def end(self) -> Sequence[Event]:
-        events: list[Event] = []
-        with keeping(events):
-            self._read(self._reader.end(), events)
-            if self._finish is None:
-                raise self._blocked or UpstreamBroken("The provider's answer ended without a finish reason.")
-        events.append(self._usage or estimated_usage(self._notes.prompt_chars, self._said, self._reasoned))
-        reason = _FINISH[self._finish]
+    def _ended(self, events: list[Event]) -> None:
+        if self._reason is None:
+            raise self._blocked or UpstreamBroken("The provider's answer ended without a finish reason.")
+        self._finished = True
+        events.append(self._usage or self._estimate())
+        reason = _FINISH[self._reason]
         if reason == "stop" and self._ids:
             reason = "tool_calls"
         events.append(Finish(reason, self._detail(reason)))
-        return events
 
-    def _read(self, documents: Iterable[dict[str, Json]], events: list[Event]) -> None:
-        for document in documents:
-            if document.get("error"):
-                raise failure_in(document)
-            self._document(document, events)
-
-    def _document(self, document: Mapping[str, Json], events: list[Event]) -> None:
-        candidate = _candidate(document)
-        feedback = document.get("promptFeedback")
+    def _frame(self, frame: dict[str, Json], events: list[Event]) -> None:
+        if frame.get("error"):
+            raise failure_in(frame)
+        candidate = _candidate(frame)
+        feedback = frame.get("promptFeedback")
         if isinstance(feedback, dict) and feedback.get("blockReason"):
             self._blocked = _blocked(feedback)
             if candidate is None and not self._started:
                 raise self._blocked
         reason = candidate.get("finishReason") if candidate else None
-        if isinstance(document.get("usageMetadata"), dict):
-            self._usage = _usage(document["usageMetadata"])
+        if isinstance(frame.get("usageMetadata"), dict):
+            self._usage = _usage(frame["usageMetadata"])
         parts = _parts(candidate)
         if not self._started and (parts or reason is None or reason in _FINISH):  # else a failure from the start
             self._started = True
-            events.append(Started(_text(document.get("responseId")), _text(document.get("modelVersion"))))
+            events.append(Started(_text(frame.get("responseId")), _text(frame.get("modelVersion"))))
         for part in parts:
             self._part(part, events)
         if candidate and isinstance(reason, str):
             message = _text(candidate.get("finishMessage"))
             if reason not in _FINISH:
                 raise ProviderError(f"The model stopped with {reason}." + (f" {message}" if message else ""))
-            self._finish, self._finish_message = reason, message
+            self._reason, self._finish_message = reason, message
 
     def _part(self, part: Mapping[str, Json], events: list[Event]) -> None:
         signature = _text(part.get("thoughtSignature"))
@@ -184,7 +172,7 @@ class _Parser:
     def _detail(self, reason: FinishReason) -> Json:
         if reason != "content_filter":
             return None
-        return {"finish_reason": self._finish, "message": self._finish_message}
+        return {"finish_reason": self._reason, "message": self._finish_message}
 
 
 def _candidate(document: Mapping[str, Json]) -> Mapping[str, Json] | None:

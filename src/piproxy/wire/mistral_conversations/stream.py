@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from piproxy import budget, jsontext
+from piproxy import jsontext
+from piproxy.budget import estimated_usage
 from piproxy.errors import UpstreamBroken
 from piproxy.events import Event, Finish, FinishReason, ReasoningDelta, Started, TextDelta, ToolCallDelta, Usage
 from piproxy.framing.sse import Frame
@@ -13,7 +14,7 @@ from piproxy.jsontext import Json
 from piproxy.wire.mistral_conversations.calls import Calls
 from piproxy.wire.mistral_conversations.failure import cut_short, stopped_with_error, stream_failure
 from piproxy.wire.mistral_conversations.notes import Notes, notes_of
-from piproxy.wire.room import FrameParser, StreamParser, WireRequest
+from piproxy.wire.room import AnswerParser, StreamParser, WireRequest
 
 _FINISH: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -29,7 +30,7 @@ def stream_parser(request: WireRequest, content_type: str) -> StreamParser:  # n
     return MistralParser(notes_of(request))
 
 
-class MistralParser(FrameParser):
+class MistralParser(AnswerParser):
     """One answer; it is complete at ``[DONE]``, or at its end if a finish reason came."""
 
     def __init__(self, notes: Notes) -> None:
@@ -104,14 +105,7 @@ class MistralParser(FrameParser):
                     self._said += len(event.arguments)
 
     def _estimate(self) -> Usage:
-        """Whoever asks for usage waits for it: without the provider's numbers, characters are counted."""
-        prompt = self._notes.prompt
-        return Usage(
-            input=budget.estimate(budget.prompt_chars(prompt)) if prompt is not None else 0,
-            output=budget.estimate(self._thought + self._said),
-            reasoning=budget.estimate(self._thought),
-            estimated=True,
-        )
+        return estimated_usage(self._notes.prompt, self._thought + self._said, self._thought)
 
     def _finish(self, events: list[Event]) -> None:
         self._finished = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from piproxy import budget
+from piproxy.budget import estimated_usage
 from piproxy.errors import PiproxyError, ProviderError, UpstreamBroken
 from piproxy.events import (
     Event,
@@ -144,15 +144,7 @@ class Answer:
         """The provider's numbers, else an estimate: whoever asks for usage waits for it."""
         counted = self._usage or self._side_usage
         usage = usage_of(counted, dollars=self._notes.openrouter) if counted else None
-        if usage is not None:
-            return usage
-        prompt = budget.prompt_chars(self._notes.prompt) if self._notes.prompt is not None else 0
-        return Usage(
-            input=budget.estimate(prompt),
-            output=budget.estimate(self._said),
-            reasoning=budget.estimate(sum(map(len, self._reasoned))),
-            estimated=True,
-        )
+        return usage or estimated_usage(self._notes.prompt, self._said, sum(map(len, self._reasoned)))
 
     def _start(self) -> Iterator[Event]:
         if not self._started:

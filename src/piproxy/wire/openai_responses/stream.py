@@ -10,6 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Final
 
 from piproxy import jsontext
+from piproxy.budget import estimated_usage
 from piproxy.errors import UpstreamBroken, UpstreamError
 from piproxy.events import Event, Finish, FinishReason, ReasoningOpaque, Started, Usage
 from piproxy.framing.sse import Frame
@@ -19,8 +20,8 @@ from piproxy.wire.openai_responses.calls import CALL_TYPES, Calls
 from piproxy.wire.openai_responses.failure import cut_short, stream_failure
 from piproxy.wire.openai_responses.notes import Notes, notes_of
 from piproxy.wire.openai_responses.speech import Kind, Speech
-from piproxy.wire.openai_responses.usage import counted, estimated
-from piproxy.wire.room import FrameParser, StreamParser, WireRequest
+from piproxy.wire.openai_responses.usage import counted
+from piproxy.wire.room import AnswerParser, StreamParser, WireRequest
 
 _WAITING: Final = ("response.created", "response.queued", "response.in_progress")
 """Nothing is answered yet: a failure may still follow, and should keep its own HTTP status."""
@@ -53,7 +54,7 @@ def stream_parser(request: WireRequest, content_type: str) -> StreamParser:  # n
     return ResponsesParser(notes_of(request))
 
 
-class ResponsesParser(FrameParser):
+class ResponsesParser(AnswerParser):
     """One answer."""
 
     def __init__(self, notes: Notes) -> None:
@@ -202,8 +203,9 @@ class ResponsesParser(FrameParser):
                 events += self._speech.content(("end", at), item.get("content"))
 
     def _estimate(self) -> Usage:
-        spoken = self._speech.size("text", "refusal") + self._calls.size
-        return estimated(self._notes.prompt, spoken, self._speech.size("summary", "reasoning"))
+        thought = self._speech.size("summary", "reasoning")
+        said = self._speech.size("text", "refusal") + self._calls.size + thought
+        return estimated_usage(self._notes.prompt, said, thought)
 
     def _finish(self, reason: FinishReason, detail: Json, events: list[Event]) -> None:
         self._finished = True

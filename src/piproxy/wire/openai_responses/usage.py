@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from piproxy import budget
-from piproxy.chat import Chat
 from piproxy.events import Usage
 from piproxy.jsontext import Json
 
@@ -37,16 +35,6 @@ def counted(value: Json, tier: Json = None, model: str = "") -> Usage | None:
 def _factor(tier: Json, model: str) -> float:
     factor = _TIERS.get(tier, 1.0) if isinstance(tier, str) else 1.0
     return 2.5 if factor == 2.0 and model.rpartition("/")[2] == "gpt-5.5" else factor
-
-
-def estimated(prompt: Chat | None, spoken: int, thought: int) -> Usage:
-    """By characters, where the provider says nothing: whoever asks for usage waits for it."""
-    return Usage(
-        input=budget.estimate(budget.prompt_chars(prompt)) if prompt is not None else 0,
-        output=budget.estimate(spoken + thought),
-        reasoning=budget.estimate(thought),
-        estimated=True,
-    )
 
 
 def _details(usage: Mapping[str, Json], name: str) -> Mapping[str, Json]:

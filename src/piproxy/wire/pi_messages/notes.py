@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from piproxy.chat import Chat
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notes:
@@ -15,5 +17,5 @@ class Notes:
     """Names of free-text tools, which travel as functions with one string."""
     wire_id: str = ""
     """For ids of calls that came without one."""
-    prompt_chars: int = 0
+    prompt: Chat | None = None
     """For an estimate, when the provider counts nothing."""

@@ -60,7 +60,7 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
             model=model.canonical_id,
             custom=frozenset(tool.name for tool in chat.tools if tool.custom),
             wire_id=options.wire_id,
-            prompt_chars=budget.prompt_chars(chat),
+            prompt=chat,
         ),
     )
 

@@ -24,10 +24,11 @@ from piproxy.events import (
 from piproxy.framing.sse import Frame
 from piproxy.functiontools import free_text
 from piproxy.jsontext import Json
+from piproxy.toolids import unrepeated
 from piproxy.wire.pi_messages import replay
 from piproxy.wire.pi_messages.failure import stream_failure
 from piproxy.wire.pi_messages.notes import Notes
-from piproxy.wire.room import FrameParser, WireRequest
+from piproxy.wire.room import AnswerParser, WireRequest
 
 _FINISH: Final[Mapping[str, FinishReason]] = {"stop": "stop", "length": "length", "toolUse": "tool_calls"}
 
@@ -55,7 +56,7 @@ def stream_parser(request: WireRequest, content_type: str) -> EventParser:  # no
     return EventParser(request.notes if isinstance(request.notes, Notes) else Notes())
 
 
-class EventParser(FrameParser):
+class EventParser(AnswerParser):
     """One answer. Blocks are numbered by ``contentIndex``: the next one, or one that exists."""
 
     def __init__(self, notes: Notes) -> None:
@@ -75,7 +76,7 @@ class EventParser(FrameParser):
     def _estimate(self) -> Usage:
         said = sum(len(piece) for block in self._blocks for piece in block.pieces)
         thought = sum(len(piece) for block in self._blocks if block.kind == "thinking" for piece in block.pieces)
-        return estimated_usage(self._notes.prompt_chars, said, thought)
+        return estimated_usage(self._notes.prompt, said, thought)
 
     def _frame(self, frame: Frame, events: list[Event]) -> None:
         events.extend(self._event(frame.data))
@@ -136,17 +137,10 @@ class EventParser(FrameParser):
         if not name:
             raise UpstreamBroken("The provider called a tool without a name.")
         block.number = len(self._ids)
-        block.id = self._fresh_id(_text(event.get("id")))
+        made_up = f"call_{self._notes.wire_id or 'pi'}_{len(self._ids)}"
+        block.id = unrepeated(_text(event.get("id")) or made_up, self._ids)
         block.custom = name in self._notes.custom
         yield ToolCallStart(block.number, block.id, name, custom=block.custom)
-
-    def _fresh_id(self, given: str) -> str:
-        known = given or f"call_{self._notes.wire_id or 'pi'}_{len(self._ids)}"
-        fresh, number = known, 2
-        while fresh in self._ids:
-            fresh, number = f"{known}-{number}", number + 1
-        self._ids.add(fresh)
-        return fresh
 
     def _block(self, event: Mapping[str, Json], kind: str) -> _Block:
         index = event.get("contentIndex")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 
 import pytest
 from fakes.command import Home
-from fakes.readme import README, Example, examples, port_of, run
+from fakes.readme import PAGES, PORT, README, Example, examples, port_of, run
 
 from piproxy.cli.main import COMMANDS
 from piproxy.openai.fields import markdown
@@ -39,10 +40,21 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield port_of(line)
 
 
-@pytest.mark.parametrize("example", examples(TEXT), ids=lambda example: example.command[-60:])
-def test_examples_print_what_the_readme_says(example: Example, port: str) -> None:
-    """Each curl of the README, run against a served piproxy, prints what stands below it."""
+EXAMPLES: Final = [example for page in PAGES for example in examples(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.command[-60:])
+def test_examples_print_what_their_page_says(example: Example, port: str) -> None:
+    """Each curl of the documents, run against a served piproxy, prints what stands below it."""
     assert run(example, port) == example.output
+
+
+def test_the_python_program_prints_what_the_readme_says(port: str) -> None:
+    """The program with OpenAI's SDK, run against a served piproxy, prints what the comment in its last line says."""
+    (program,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    here = program.replace(f":{PORT}/", f":{port}/")
+    done = subprocess.run([sys.executable, "-c", here], capture_output=True, text=True, timeout=60, check=True)
+    assert program.endswith(f"  # {done.stdout}")
 
 
 def test_there_are_examples() -> None:

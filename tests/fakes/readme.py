@@ -1,7 +1,7 @@
-"""The examples of README.md, run against a piproxy. Needs nothing but Python and curl.
+"""The examples of README.md and docs/demo.md, run against a piproxy. Needs nothing but Python and curl.
 
 As a program, ``python tests/fakes/readme.py COMMAND`` starts ``COMMAND --demo`` in an empty home and runs each example;
-``--write`` puts what really came into README.md.
+``--write`` puts what really came into the pages.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final
 
 README: Final = Path(__file__).parents[2] / "README.md"
+PAGES: Final = (README, README.parent / "docs" / "demo.md")
+"""The documents that have examples."""
 PORT: Final = "4141"
 """The port in the examples."""
 
@@ -29,19 +31,19 @@ _CHANGING: Final = (
     (re.compile(r"chatcmpl-[0-9a-f]+"), "chatcmpl-4f9a0c1e8b7d4c55a3e2d1f0"),
     (re.compile(r'"created":\d+'), '"created":1795348430'),
 )
-"""What differs from run to run, and what stands for it in the README."""
+"""What differs from run to run, and what stands for it in the pages."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A command and what the README says it prints."""
+    """A command and what its page says it prints."""
 
     command: str
     output: str
 
 
 def examples(text: str) -> list[Example]:
-    """The curl commands of the README's console blocks."""
+    """The curl commands of a page's console blocks."""
     return [Example(*found) for block in _BLOCK.findall(text) for found in _EXAMPLE.findall(block)]
 
 
@@ -88,24 +90,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(arguments)
-    text = README.read_text(encoding="utf-8")
-    wrong = 0
     with tempfile.TemporaryDirectory() as home:
         environ = {"PATH": os.environ["PATH"], "HOME": home}
         with serving([*shlex.split(options.command), "--demo"], environ) as (line, _):
             sys.stdout.write(line)
-            for example in examples(text):
-                output = run(example, port_of(line))
-                if options.write:
-                    text = text.replace(f"$ {example.command}\n{example.output}", f"$ {example.command}\n{output}")
-                elif output != example.output:
-                    wrong += 1
-                    sys.stdout.write(f"NOT AS IN README.md: {example.command}\n{output}")
-                else:
-                    sys.stdout.write(f"as in README.md: {example.command.splitlines()[0]}\n")
-    if options.write:
-        README.write_text(text, encoding="utf-8")
-    return 1 if wrong or not examples(text) else 0
+            right = [_try(page, port_of(line), write=options.write) for page in PAGES]
+    return 0 if all(right) else 1
+
+
+def _try(page: Path, port: str, *, write: bool) -> bool:
+    """Are there examples in the page, and do they print what it says, or what is now written there?"""
+    text = page.read_text(encoding="utf-8")
+    found = examples(text)
+    right = bool(found)
+    for example in found:
+        output = run(example, port)
+        if write:
+            text = text.replace(f"$ {example.command}\n{example.output}", f"$ {example.command}\n{output}")
+        elif output != example.output:
+            right = False
+            sys.stdout.write(f"NOT AS IN {page.name}: {example.command}\n{output}")
+        else:
+            sys.stdout.write(f"as in {page.name}: {example.command.splitlines()[0]}\n")
+    if write:
+        page.write_text(text, encoding="utf-8")
+    return right
 
 
 if __name__ == "__main__":

@@ -12,6 +12,13 @@ Json: TypeAlias = Any
 
 PIECE: Final = 256 * 1024
 """Characters of a verbatim text that are turned into bytes at once."""
+_LONGEST: Final = 300
+"""Digits of an integer that is certainly a number for JavaScript."""
+
+
+def integer(digits: str) -> int | float:
+    """``parse_int`` for files of JavaScript programs: what is beyond its numbers is infinite there."""
+    return int(digits) if len(digits) < _LONGEST else float(digits)
 
 
 class Verbatim:

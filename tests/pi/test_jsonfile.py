@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from pathlib import Path
 
 import pytest
@@ -49,11 +51,11 @@ def test_an_error_names_file_line_and_reason() -> None:
     assert str(caught.value).startswith("models.json:4: Expecting ',' delimiter")
 
 
-def test_bytes_that_are_not_utf8_spoil_only_strict_files() -> None:
-    """A rewrite of auth.json must not lose what it could not read; models.json is never written."""
-    assert parse(b'{"a": "\xff"}', FILE, relaxed=True) == {"a": "\ufffd"}
-    with pytest.raises(UnreadableFile) as caught:
-        parse(b'{\n"a": "\xff"}', FILE)
+def test_bytes_that_are_not_utf8_spoil_only_a_rewrite() -> None:
+    """For pi, too, they are but odd signs; a rewrite of auth.json must not lose what it could not read."""
+    assert parse(b'{"a": "\xff"}', FILE) == {"a": "\ufffd"}
+    with pytest.raises(UnreadableFile, match="not UTF-8") as caught:
+        parse(b'{\n"a": "\xff"}', FILE, exact=True)
     assert caught.value.line == 2
 
 
@@ -104,6 +106,29 @@ def test_a_directory_in_the_place_of_a_file_is_reported(tmp_path: Path) -> None:
         read(tmp_path, missing={})
 
 
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    """Whoever opens one waits for its writer, which may never come."""
+    path = tmp_path / "auth.json"
+    os.mkfifo(path)
+    with pytest.raises(UnreadableFile, match="a pipe, not a file"):
+        read(path, missing={})
+
+
+def test_a_file_without_end_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a device nor a file of many gigabytes may fill the memory."""
+    path = tmp_path / "auth.json"
+    path.symlink_to("/dev/zero")
+    with pytest.raises(UnreadableFile, match="larger than 64 MiB"):
+        read(path, missing={})
+    monkeypatch.setattr(jsonfile, "LARGEST", 4)
+    path.unlink()
+    path.write_text('"ab"')
+    assert read(path, missing={}).value == "ab"
+    path.write_text('"abc"')
+    with pytest.raises(UnreadableFile, match="larger"):
+        read(path, missing={})
+
+
 def test_a_fingerprint_changes_with_every_way_of_writing(tmp_path: Path) -> None:
     """In place and by renaming."""
     path = tmp_path / "auth.json"
@@ -131,6 +156,7 @@ def test_a_fingerprint_changes_with_every_way_of_writing(tmp_path: Path) -> None
         (1796200000000, "1796200000000"),
         (9007199254740993, "9007199254740993"),
         ([True, None], "[\n  true,\n  null\n]"),
+        ([math.inf, -math.inf, math.nan], "[\n  null,\n  null,\n  null\n]"),
     ],
 )
 def test_text_is_written_as_javascript_writes_it(value: object, text: str | None) -> None:
@@ -138,6 +164,13 @@ def test_text_is_written_as_javascript_writes_it(value: object, text: str | None
     if text is None:
         text = "[\n  1,\n  0,\n  1e+21,\n  0.00001,\n  0.000001,\n  1.5e-7,\n  123456789012345680000\n]"
     assert dump(value) == text.encode()
+
+
+def test_numbers_beyond_javascript_s_are_infinite() -> None:
+    """However they are written; what is written back is what pi would write."""
+    value = parse(b'{"a": 1e999, "b": -1%s, "c": 1%s}' % (b"0" * 400, b"0" * 5000), FILE)
+    assert value == {"a": math.inf, "b": -math.inf, "c": math.inf}
+    assert parse(dump(value), FILE) == {"a": None, "b": None, "c": None}
 
 
 JSON = st.recursive(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,22 @@ def test_broken_file_means_the_defaults(content: str, says: str, tmp_path: Path)
     assert len(effective.warnings) == 1
     assert says in effective.warnings[0]
     assert "the defaults are used" in effective.warnings[0]
+
+
+@pytest.mark.parametrize("number", ["1e999", "1" + "0" * 400, "1" + "0" * 5000, "NaN"])
+def test_a_number_beyond_all_numbers_is_none(number: str, tmp_path: Path) -> None:
+    """The default stands in, and the file is told."""
+    effective = load({}, written(tmp_path, f'{{"port": {number}, "strictness": "warn"}}'))
+    assert (effective.settings.port, effective.settings.strictness) == (4141, "warn")
+    assert "port: " in effective.warnings[0]
+
+
+def test_a_file_that_cannot_be_read_to_its_end_means_the_defaults(tmp_path: Path) -> None:
+    """A nest without end, and a pipe whose writer may never come."""
+    assert load({}, written(tmp_path, "[" * 200_000)).warnings[0].endswith("; the defaults are used")
+    path = tmp_path / "pipe.json"
+    os.mkfifo(path)
+    assert load({}, path).warnings == (f"{path}: it is a pipe, not a file; the defaults are used",)
 
 
 def test_file_that_is_not_there_or_has_unknown_keys(tmp_path: Path) -> None:

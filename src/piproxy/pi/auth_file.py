@@ -37,10 +37,10 @@ class AuthFile:
     def read_locked(self) -> dict[str, Json]:
         """The entries, for a caller that holds the lock. Raises :class:`UnreadableFile`."""
         try:
-            content = self.path.read_bytes()
+            content, _ = jsonfile.content_of(self.path)
         except OSError as exc:
             raise UnreadableFile(self.path, exc.strerror or type(exc).__name__) from exc
-        return _entries(jsonfile.parse(content, self.path) if content.strip() else {}, self.path)
+        return _entries(jsonfile.parse(content, self.path, exact=True) if content.strip() else {}, self.path)
 
     def write_locked(self, key: str, change: Callable[[Json], Json]) -> bool:
         """Replace the entry ``key`` by what ``change`` makes of it, for a caller that holds the lock.

@@ -6,9 +6,12 @@ of one, so a text that does not parse is read again a few times before it is cal
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import re
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +20,10 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from piproxy.errors import ConfigError
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, integer
 
+LARGEST: Final = 64 * 1_048_576
+"""Bytes of a file; pi's own catalog has one million."""
 RETRIES: Final = 5
 PAUSE: Final = 0.05
 """Seconds between two attempts on a text that does not parse."""
@@ -72,7 +77,7 @@ def read(path: Path, *, missing: Json, relaxed: bool = False, sleep: Callable[[f
     while True:
         looks += 1
         try:
-            content, mark = _content(path)
+            content, mark = content_of(path)
         except FileNotFoundError:
             return Document(missing, None)
         except OSError as exc:
@@ -88,20 +93,36 @@ def read(path: Path, *, missing: Json, relaxed: bool = False, sleep: Callable[[f
         sleep(PAUSE)
 
 
-def parse(content: bytes, path: Path, *, relaxed: bool = False) -> Json:
+def content_of(path: Path) -> tuple[bytes, Fingerprint]:
+    """The file's bytes and the fingerprint that it had just before. Raises ``OSError``.
+
+    Never waits: of a pipe in the file's place nobody knows when its writer comes, and whether.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISFIFO(status.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe, not a file")
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST // 1_048_576} MiB")
+    return content, _fingerprint_of(status)
+
+
+def parse(content: bytes, path: Path, *, relaxed: bool = False, exact: bool = False) -> Json:
     """Parse a file's bytes; a byte order mark is skipped. Raises :class:`UnreadableFile` with the line.
 
-    As in JavaScript, ``NaN`` and ``Infinity`` are errors. In ``relaxed`` text ``//`` comments and trailing commas are
-    allowed, and a byte that is not UTF-8 does not spoil the file.
+    As in JavaScript, ``NaN`` and ``Infinity`` are errors, and a byte that is not UTF-8 spoils nothing but its own text.
+    In ``relaxed`` text ``//`` comments and trailing commas are allowed. ``exact`` is for whoever writes the value back:
+    what would be lost by that is an error.
     """
     try:
-        text = content.decode("utf-8-sig", "replace" if relaxed else "strict")
+        text = content.decode("utf-8-sig", "strict" if exact else "replace")
     except UnicodeDecodeError as exc:
         raise UnreadableFile(path, "not UTF-8", content[: exc.start].count(b"\n") + 1) from exc
     if relaxed:
         text = without_comments(text)
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_int=integer, parse_constant=_no_constant)
     except json.JSONDecodeError as exc:
         raise UnreadableFile(path, f"{exc.msg} (column {exc.colno})", exc.lineno) from exc
     except (ValueError, RecursionError) as exc:
@@ -120,8 +141,9 @@ def without_comments(text: str) -> str:
 def dump(value: Json) -> bytes:
     """The bytes that pi's ``JSON.stringify(value, null, 2)`` writes; no newline at the end.
 
-    JavaScript's habits are kept: keys that look like array indexes come first, in rising order; ``1.0`` is ``1``; half
-    a surrogate pair is escaped. Integers keep all their digits, which JavaScript would round above 2^53.
+    JavaScript's habits are kept: keys that look like array indexes come first, in rising order; ``1.0`` is ``1``; what
+    is infinite is ``null``; half a surrogate pair is escaped. Integers keep all their digits, which JavaScript would
+    round above 2^53.
     """
     return _text(value, "\n").encode()
 
@@ -145,6 +167,8 @@ def _string(value: str) -> str:
 
 
 def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "null"
     digits, _, exponent = repr(value).partition("e")
     if -7 < int(exponent or 0) < 21:
         return f"{Decimal(repr(value)):f}".removesuffix(".0") if value else "0"
@@ -156,14 +180,12 @@ def _javascript_order(value: dict[str, Json]) -> list[str]:
     return [*sorted(indexes, key=int), *(key for key in value if key not in indexes)]
 
 
-def _content(path: Path) -> tuple[bytes, Fingerprint]:
-    with path.open("rb") as file:
-        mark = _fingerprint_of(os.fstat(file.fileno()))
-        return file.read(), mark
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _fingerprint_of(stat: os.stat_result) -> Fingerprint:
-    return Fingerprint(stat.st_ino, stat.st_size, stat.st_mtime_ns)
+def _fingerprint_of(status: os.stat_result) -> Fingerprint:
+    return Fingerprint(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _no_constant(name: str) -> NoReturn:

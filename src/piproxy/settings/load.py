@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from piproxy.errors import ConfigError
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, integer
 from piproxy.settings.record import Settings, settings_from
 from piproxy.settings.schema import BY_KEY, SCHEMA, Setting, Value
 from piproxy.settings.values import normalised, parsed
@@ -61,13 +61,15 @@ def load(environ: Mapping[str, str], path: Path | None = None, flags: Mapping[st
 
 def read_file(path: Path) -> tuple[dict[str, Json], list[str]]:
     """The file's object, and what is wrong with the file as a whole; no file is an empty object."""
+    if path.is_fifo():  # nobody knows when its writer comes
+        return {}, [f"{path}: it is a pipe, not a file; the defaults are used"]
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        document = json.loads(path.read_text(encoding="utf-8-sig"), parse_int=integer)
     except FileNotFoundError:
         return {}, []
     except json.JSONDecodeError as exc:
         return {}, [f"{path}:{exc.lineno}: {exc.msg}; the defaults are used"]
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         return {}, [f"{path}: cannot be read ({exc}); the defaults are used"]
     if not isinstance(document, dict):
         return {}, [f"{path}: must be an object; the defaults are used"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ Entry: TypeAlias = dict[str, Json]
 MINUTE_MS: Final = 60_000
 ACCEPT_JSON: Final = {"Accept": "application/json"}
 _BUSY: Final = (408, 425, 429)
+_BEYOND: Final = 1e12
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 
 
@@ -120,9 +120,9 @@ def text_or(reply: Json, name: str, default: str) -> str:
 
 
 def number(reply: Json, name: str) -> float:
-    """A member that must be a finite number."""
+    """A member that must be a number of seconds: those of a date of ours, not of a slip."""
     value = reply.get(name) if isinstance(reply, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _BEYOND:
         raise Refused(f"the reply has no {name}")
     return float(value)
 

@@ -48,7 +48,15 @@ def test_members_are_read_with_care() -> None:
     reply = {"a": "x", "n": 5, "empty": "", "flag": True, "vast": 10**400, "nan": float("nan")}
     assert (text(reply, "a"), number(reply, "n"), text_or(reply, "no", "d")) == ("x", 5.0, "d")
     assert text_or(reply, "empty", "d") == "d"
-    for read, name in [(text, "empty"), (text, "n"), (number, "a"), (number, "flag"), (number, "nan"), (number, "vast"), (text, "no")]:
+    for read, name in [
+        (text, "empty"),
+        (text, "n"),
+        (number, "a"),
+        (number, "flag"),
+        (number, "nan"),
+        (number, "vast"),
+        (text, "no"),
+    ]:
         with pytest.raises(Refused, match=name):
             read(reply, name)
 

@@ -166,9 +166,6 @@ class ResponseFormat:
     strict: bool | None = None
 
 
-_NOTHING: Mapping[str, Json] = {}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
     """One chat request. Field names are OpenAI's unless the docstring says otherwise."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,20 @@ def test_a_file_without_end_is_an_error(tmp_path: Path, monkeypatch: pytest.Monk
     path.write_text('"abc"')
     with pytest.raises(UnreadableFile, match="larger"):
         read(path, missing={})
+
+
+def test_a_fingerprint_changes_with_what_only_the_system_sees(tmp_path: Path) -> None:
+    """Other rights, and other content under the old size and time."""
+    path = tmp_path / "auth.json"
+    path.write_text("{} ")
+    seen = [fingerprint(path)]
+    path.chmod(0o640)
+    seen.append(fingerprint(path))
+    status = path.stat()
+    path.write_text(" {}")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    seen.append(fingerprint(path))
+    assert all(before != after for before, after in pairwise(seen))
 
 
 def test_a_fingerprint_changes_with_every_way_of_writing(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ class Fingerprint(NamedTuple):
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int
+    """What pi looks at, too: a file that may be read now, or one whose writer put its old time back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _fingerprint_of(status: os.stat_result) -> Fingerprint:
-    return Fingerprint(status.st_ino, status.st_size, status.st_mtime_ns)
+    return Fingerprint(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _no_constant(name: str) -> NoReturn:

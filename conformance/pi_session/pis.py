@@ -116,6 +116,20 @@ class Session:
         process.stdin.close()
         process.wait(PATIENCE)
 
+    def hold(self, word: str) -> Hold:
+        """Let pi's piproxy wait before every command that begins with these words."""
+        hold = Hold(self.home / "asked", self.home / "go")
+        program = self.home / "piproxy"
+        program.write_text(
+            f'#!/bin/sh\ncase "$*" in "{word}"*)\n'
+            f"touch {hold.asked}; until [ -e {hold.go} ]; do sleep 0.1; done;; esac\n"
+            f'exec {sys.executable} -m piproxy "$@"\n',
+            encoding="utf-8",
+        )
+        program.chmod(0o755)
+        self.environ["PIPROXY_BIN"] = str(program)
+        return hold
+
     def outside(self) -> subprocess.Popen[str]:
         """A proxy that no pi started, already listening."""
         process = subprocess.Popen(
@@ -146,6 +160,16 @@ class Session:
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A piproxy that waits."""
+
+    asked: Path
+    """There once it was called."""
+    go: Path
+    """Made by the test: it need not wait any longer."""
 
 
 class Rpc:

@@ -67,6 +67,26 @@ def test_it_dies_with_a_pi_that_is_killed(session: Session) -> None:
         wait_for("the proxy to end with pi", lambda: not alive(pid))
 
 
+def test_a_suspended_pi_does_not_suspend_it(session: Session) -> None:
+    """Ctrl+Z stops every process in pi's group; the proxy is in one of its own."""
+    with session.rpc("--proxy") as pi:
+        assert "listens on" in pi.notified("info")
+        assert os.getpgid(session.status()["pid"]) != os.getpgid(pi.process.pid)
+
+
+def test_what_is_about_to_start_is_stopped(session: Session) -> None:
+    """A stop while the proxy is starting waits for it, and ends it."""
+    hold = session.hold("serve")
+    with session.rpc("--proxy") as pi:
+        wait_for("the start", hold.asked.exists)
+        pi.send({"type": "prompt", "message": "/proxy stop", "id": "stop"})
+        hold.go.touch()
+        said = "\n".join(sorted((pi.notified("info"), pi.notified("info"))))
+        assert f"The proxy at {session.url} has stopped." in said
+        assert "listens on" in said
+        assert not session.status()["running"]
+
+
 def test_a_new_session_of_the_same_pi_keeps_it(session: Session) -> None:
     """``/new`` and the like change the conversation, not the proxy."""
     with session.rpc("--proxy") as pi:
@@ -178,6 +198,17 @@ def test_show_masks_the_token(session: Session) -> None:
         assert "hunter2" not in said
         assert "listens on" in pi.prompt("/proxy start", kind="info")
         assert "started by this session" in pi.prompt("/proxy status", kind="info")
+
+
+def test_broken_settings_are_said(session: Session) -> None:
+    """A proxy-config.json that somebody broke by hand is named by what shows settings, and left as it is."""
+    (session.agent / "proxy-config.json").write_text('{"port": 41', encoding="utf-8")
+    with session.rpc() as pi:
+        said = pi.prompt("/proxy show", kind="warning")
+        assert f"{session.agent}/proxy-config.json:1: " in said
+        assert "the defaults are used" in said
+        assert "mend or remove the file first" in pi.prompt("/proxy reset", kind="error")
+    assert (session.agent / "proxy-config.json").read_text(encoding="utf-8") == '{"port": 41'
 
 
 def test_models_verify_path_reset(session: Session) -> None:

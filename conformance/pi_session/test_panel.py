@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.pi_session.pis import Session
+from conformance.pi_session.pis import Session, wait_for
 from conformance.pi_session.screen import Screen
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="the panel needs a terminal, and there is no tmux")
@@ -135,6 +135,57 @@ def test_escape_closes_it(session: Session, screen: Screen) -> None:
     assert session.config() == before
 
 
+def test_a_small_terminal(session: Session) -> None:
+    """In 60 columns and 20 rows the panel still shows its lower edge, and what it has to say in full."""
+    with panel(session, (60, 20)) as screen:
+        search(screen, "port")
+        screen.press("Enter")
+        screen.wait_for("Enter to save")
+        screen.press("C-u")
+        screen.type("99999")
+        screen.press("Enter")
+        screen.wait_for("allowed is", "Enter to save", "╰")
+        screen.press("Escape")
+        screen.wait_until_gone("Enter to save")
+        search(screen, "custom")
+        screen.press("Enter")
+        screen.wait_for("(1/", "Esc to go back", "╰")
+
+
+def test_settings_that_somebody_broke(session: Session) -> None:
+    """The panel says at once that the file is broken, leaves it, and shows no change that was not made."""
+    broken = session.agent / "proxy-config.json"
+    broken.write_text('{"port": 41', encoding="utf-8")
+    made = Screen([*session.pi, "--no-session", "/proxy config"], session.environ, session.home)
+    try:
+        wait_for_words(made, "the defaults are used")
+        search(made, "custom")
+        made.press("Enter")
+        made.wait_for("[ ] ")
+        made.type("gpt-5")
+        made.wait_for("[ ] openai/gpt-5 ")
+        made.press("Enter")
+        wait_for_words(made, "mend or remove the file first.")
+        made.wait_for("[ ] openai/gpt-5 ")
+        assert broken.read_text(encoding="utf-8") == '{"port": 41'
+    finally:
+        made.close()
+
+
+def test_what_comes_after_the_panel_was_closed(session: Session) -> None:
+    """A change that is refused when the panel is gone already is told in pi itself."""
+    hold = session.hold("config set")
+    with panel(session) as screen:
+        search(screen, "remote")
+        screen.press("Enter")
+        wait_for("the change", hold.asked.exists)
+        screen.press("Escape")
+        screen.wait_until_gone("Changes are saved at once.")
+        (session.agent / "proxy-config.json").write_text("[", encoding="utf-8")
+        hold.go.touch()
+        wait_for_words(screen, "mend or remove the file first.")
+
+
 def test_completion_and_opening_by_hand(screen: Screen) -> None:
     """pi completes the subcommands, and what is typed opens the panel."""
     screen.press("Escape")
@@ -169,6 +220,11 @@ def test_the_same_panel_without_pi(session: Session) -> None:
         assert session.config()["customModels"] == ["openai/gpt-5"]
     finally:
         made.close()
+
+
+def wait_for_words(screen: Screen, words: str) -> None:
+    """Words that may be broken into lines, in the panel or not."""
+    screen.wait_until(repr(words), lambda text: words in re.sub("[\\s│─]+", " ", text))
 
 
 def search(screen: Screen, word: str) -> None:

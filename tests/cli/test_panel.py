@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 from dataclasses import replace
@@ -140,6 +141,16 @@ def test_the_panel_fits_every_terminal(width: int, height: int) -> None:
     assert text.count("\r\n") < height
 
 
+def test_what_is_said_is_said_in_full() -> None:
+    """A long complaint is wrapped, and stays on a small screen; what was wrong before is said at once."""
+    complaint = "proxy-config.json is broken in a way that takes many words: mend or remove the file first."
+    entries = [entry(f"k{number}", "integer") for number in range(40)]
+    panel = Panel(entries, lambda *_: entries[0], trouble=complaint)
+    for width, height in ((60, 24), (40, 12), (30, 9)):
+        shown = painted(panel.lines(width, height), width, height)
+        assert complaint in re.sub(r"\s+", " ", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown))
+
+
 def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     """With NO_COLOR set the panel is bold and dim, and has no colour."""
     desk = Desk(entry("port", "integer"))
@@ -164,21 +175,61 @@ def test_in_a_terminal(home: Home) -> None:
         start_new_session=True,
     ) as process:
         os.close(theirs)
-        seen = ""
-        for awaited, sent in (
-            ("Changes are saved at once.", "port"),
-            ("Port to listen on", "\r"),
-            ("Enter to save", "\x15" + "8080\r"),
-            ("Saved: Port is 8080", "\x1b"),
-            ("\x1b[?1049l", ""),
-        ):
-            while awaited not in seen:
-                seen += os.read(ours, 65536).decode(errors="ignore")
-            seen = seen.partition(awaited)[2]
-            os.write(ours, sent.encode())
-        assert process.wait(20) == 0
+        terminal = Terminal(ours)
+        terminal.answer("Changes are saved at once.", "port")
+        terminal.answer("Port to listen on", "\r")
+        terminal.answer("Enter to save", "\x15" + "8080\r")
+        terminal.answer("Saved: Port is 8080", "\x1b")
+        terminal.answer("\x1b[?1049l", "")
+        assert process.wait(60) == 0
     os.close(ours)
     assert json.loads((home.agent / "proxy-config.json").read_text()) == {"port": 8080}
+
+
+def test_a_terminal_that_changes_its_size(home: Home) -> None:
+    """The panel follows the terminal's size without a key, whatever COLUMNS says; Ctrl+C leaves all as it was."""
+    import pty  # noqa: PLC0415
+    import termios  # noqa: PLC0415
+
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    before = termios.tcgetattr(theirs)
+    # The terminal tells the processes of the session that it controls of its new size.
+    program = "import os, pty, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "-m", "piproxy", "config", "edit"],
+        env={**home.environment(), "TERM": "xterm", "LINES": "50", "COLUMNS": "200"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        terminal = Terminal(ours)
+        terminal.answer("(1/", "")
+        terminal.answer("Changes are saved at once.", "")
+        termios.tcsetwinsize(ours, (9, 20))
+        terminal.answer("Address to listen", "")
+        terminal.answer("at once.", "\x03")
+        terminal.answer("\x1b[?1049l", "")
+        assert process.wait(60) == 0
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
+
+
+class Terminal:
+    """Our side of a terminal."""
+
+    def __init__(self, ours: int) -> None:
+        self._ours = ours
+        self._seen = ""
+
+    def answer(self, awaited: str, sent: str) -> None:
+        """Send it as soon as the other has been seen."""
+        while awaited not in self._seen:
+            assert select.select([self._ours], [], [], 60)[0], f"{awaited!r} does not come after {self._seen!r}"
+            self._seen += os.read(self._ours, 65536).decode(errors="ignore")
+        self._seen = self._seen.partition(awaited)[2]
+        os.write(self._ours, sent.encode())
 
 
 def test_without_a_terminal(home: Home) -> None:

@@ -174,7 +174,10 @@ def entries_(as_json: bool) -> None:
     Example:
       piproxy config entries --json
     """
-    found = entries(surroundings())
+    around = surroundings()
+    found = entries(around)
+    for warning in around.effective.warnings:
+        click.echo(warning, err=True)
     if as_json:
         click.echo(json.dumps([asdict(entry) for entry in found], indent=2, ensure_ascii=False))
     else:

@@ -26,7 +26,8 @@ def edit() -> None:
     # Terminals are not needed by anybody else.
     from piproxy.cli.terminal import run  # noqa: PLC0415
 
-    run(Panel(entries(surroundings()), save))
+    around = surroundings()
+    run(Panel(entries(around), save, trouble=" ".join(around.effective.warnings)))
 
 
 def save(key: str, text: str) -> Entry:

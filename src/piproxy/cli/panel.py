@@ -76,10 +76,13 @@ class Field:
 class Panel:
     """The whole panel; :attr:`closed` when the user has left."""
 
-    def __init__(self, entries: Sequence[Entry], save: Save, random: Callable[[], str] = secrets.token_hex) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], save: Save, random: Callable[[], str] = secrets.token_hex, trouble: str = ""
+    ) -> None:
+        """``trouble``: what is wrong with the settings before anything is changed."""
         self.entries = list(entries)
         self.closed = False
-        self.note: Line = line("Changes are saved at once.", "dim")
+        self.note: tuple[str, Style] = (trouble, "bad") if trouble else ("Changes are saved at once.", "dim")
         self._save = save
         self._random = random
         self._list = List("piproxy", "Enter to change", self._choices, self._open, self._close)
@@ -92,7 +95,10 @@ class Panel:
             self._screen.key(name)
 
     def lines(self, width: int, height: int) -> list[Line]:
-        return [*self._screen.lines(width, height - 2), line(), (("  ", ""), *self.note)]
+        text, style = self.note
+        note = [line(f"  {words}", style) for words in _wrapped(text, width - 2)]
+        above = [*self._screen.lines(width, height - 1 - len(note)), line()]
+        return [*_shortened(above, height - len(note)), *note]
 
     def _close(self) -> None:
         self.closed = True
@@ -135,7 +141,7 @@ class Panel:
         if not self._saved(entry.key, token):
             self._back()
             if token:
-                self.note = line(f"The token is {token} (shown this once).")
+                self.note = (f"The token is {token} (shown this once).", "")
 
     def _several(self, key: str) -> List:
         def choices() -> list[Choice]:
@@ -194,12 +200,12 @@ class Panel:
         try:
             new = self._save(key, text)
         except ConfigError as error:
-            self.note = line(error.message, "bad")
+            self.note = (error.message, "bad")
             return error.message
         self.entries = [new if entry.key == key else entry for entry in self.entries]
         later = " It counts from the next start on." if new.restart else ""
         said = f"Saved, but {new.wins} is set and wins." if new.wins else f"Saved: {new.label} is {new.shown}.{later}"
-        self.note = line(said, "dim")
+        self.note = (said, "dim")
         return ""
 
 
@@ -320,6 +326,15 @@ def _wrapped(text: str, width: int) -> list[str]:
             lines.append("")
         lines[-1] += f" {word}" if lines[-1] else word
     return lines if text else []
+
+
+def _shortened(lines: list[Line], height: int) -> list[Line]:
+    """Not more lines than that: empty ones go first, then those at the end."""
+    kept = list(lines)
+    for at in reversed(range(len(kept))):
+        if len(kept) > height and not any(text for text, _ in kept[at]):
+            del kept[at]
+    return kept[: max(height, 1)]
 
 
 def fitted(pieces: Line, width: int) -> Line:

@@ -73,13 +73,22 @@ def painted(lines: list[Line], width: int, height: int) -> str:
     return "\x1b[H" + "\r\n".join(rows) + "\x1b[J"
 
 
+def size() -> tuple[int, int]:
+    """Columns and rows as they are now; those that the environment names only where the terminal does not tell."""
+    try:
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    except OSError:
+        columns = rows = 0
+    return (columns, rows) if columns and rows else shutil.get_terminal_size()
+
+
 def run(panel: Panel) -> None:
     """Show the panel until it is closed."""
     with _raw() as read:
         sys.stdout.write(_ENTER)
         try:
             while not panel.closed:
-                width, height = shutil.get_terminal_size()
+                width, height = size()
                 sys.stdout.write(painted(panel.lines(width, height), width, height))
                 sys.stdout.flush()
                 for name in keys(read()):
@@ -117,6 +126,7 @@ if sys.platform == "win32":
 else:
     import codecs
     import select
+    import signal
     import termios
     import tty
 
@@ -124,16 +134,28 @@ else:
     def _raw() -> Iterator[Callable[[], str]]:
         descriptor = sys.stdin.fileno()
         before = termios.tcgetattr(descriptor)
+        resized, wake = os.pipe()
+        os.set_blocking(wake, False)
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
         def read() -> str:
+            """What was typed; nothing when the terminal has another size now."""
+            if descriptor not in select.select([descriptor, resized], [], [])[0]:
+                os.read(resized, 1024)
+                return ""
             data = os.read(descriptor, 1024)
             while data.endswith(b"\x1b") and select.select([descriptor], [], [], _ESCAPE_DELAY)[0]:
                 data += os.read(descriptor, 1024)
             return decoder.decode(data) if data else "\x04"
 
+        earlier = signal.signal(signal.SIGWINCH, lambda *_: None)
+        woken = signal.set_wakeup_fd(wake)
         try:
             tty.setraw(descriptor)
             yield read
         finally:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+            signal.set_wakeup_fd(woken)
+            signal.signal(signal.SIGWINCH, earlier)
+            os.close(resized)
+            os.close(wake)

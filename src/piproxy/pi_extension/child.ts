@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { ask, askJson, command, Trouble, words } from "./cli.ts";
 
 /** Milliseconds from the start to the line that says where the proxy listens. */
-const START = 20_000;
+const START = 60_000;
 /** Milliseconds between two looks at a detached proxy. */
 const LOOK = 300;
 /** Milliseconds that a stop may take before the proxy is killed. */
@@ -83,17 +83,18 @@ async function startOne(): Promise<string> {
 	return url;
 }
 
-/** Stop the proxy of this session; false where it has none. */
-export async function stop(): Promise<boolean> {
+/** Stop the proxy of this session; gives where it was, or nothing where there is none. */
+export async function stop(): Promise<string | undefined> {
+	await shared.starting?.catch(() => {}); // One that is about to be there is stopped, too.
 	const mine = shared.own;
-	if (!mine || !own()) return false;
+	if (!mine || !own()) return undefined;
 	mine.stopping = true;
 	const gone = new Promise<void>((resolve) => mine.process.once("exit", () => resolve()));
 	const late = setTimeout(() => mine.process.kill("SIGKILL"), STOP);
 	mine.process.kill("SIGTERM");
 	await gone;
 	clearTimeout(late);
-	return true;
+	return mine.url;
 }
 
 interface Started {
@@ -104,7 +105,11 @@ interface Started {
 
 function startTied(): Started {
 	const [program, ...first] = command();
-	const child = spawn(program!, [...first, "serve", "--stop-with-stdin"], { stdio: ["pipe", "pipe", "pipe"] });
+	const child = spawn(program!, [...first, "serve", "--stop-with-stdin"], {
+		stdio: ["pipe", "pipe", "pipe"],
+		// A process group of its own: Ctrl+Z suspends pi's whole group, and clients would wait until pi comes back.
+		detached: process.platform !== "win32",
+	});
 	let err = "";
 	child.stdin!.on("error", () => {});
 	child.stderr!.setEncoding("utf8").on("data", (text: string) => (err = (err + text).slice(-KEPT)));

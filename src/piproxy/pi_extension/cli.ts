@@ -1,7 +1,7 @@
 // Asking the piproxy program. Every rule about settings and models is there; here is only how to find and call it.
 
 import { spawn } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,16 +48,24 @@ export function ask(args: string[], input = ""): Promise<Answer> {
 		child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
 		child.stdin.on("error", () => {}); // It ended before it read: its exit code says why.
 		child.on("error", (error) => reject(new Trouble(`${program} cannot be started: ${error.message}`)));
-		child.on("close", (code) => resolve({ code: code ?? 1, out, err }));
+		child.on("close", (code, signal) => {
+			if (signal) err += `\npiproxy: ${args.slice(0, 2).join(" ")} was ended by ${signal} (it has ${PATIENCE / 1000} s)`;
+			resolve({ code: code ?? 1, out, err });
+		});
 		child.stdin.end(input);
 	});
 }
 
 /** What piproxy prints as JSON; its own words where it prints none. */
-export async function askJson<T>(args: string[], input = ""): Promise<T> {
-	const answer = await ask([...args, "--json"], input);
+export async function askJson<T>(args: string[]): Promise<T> {
+	return (await askJsonAndWords<T>(args)).json;
+}
+
+/** The same, and what piproxy had to say beside it, such as that the file of settings is broken. */
+export async function askJsonAndWords<T>(args: string[]): Promise<{ json: T; beside: string }> {
+	const answer = await ask([...args, "--json"]);
 	try {
-		return JSON.parse(answer.out) as T;
+		return { json: JSON.parse(answer.out) as T, beside: answer.err.trim() };
 	} catch {
 		throw new Trouble(words(answer) || `piproxy ${args.join(" ")} ended with code ${answer.code}`);
 	}
@@ -82,7 +90,7 @@ function recorded(): string[] {
 function isProgram(path: string): boolean {
 	try {
 		accessSync(path, constants.X_OK);
-		return true;
+		return statSync(path).isFile(); // A folder may bear the name, too.
 	} catch {
 		return false;
 	}

@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import type { ExtensionCommandContext, ExtensionContext } from "@mariozechner/pi-coding-agent";
 import * as child from "./child.ts";
-import { ask, askJson, Trouble, words } from "./cli.ts";
+import { ask, askJson, askJsonAndWords, Trouble, words } from "./cli.ts";
 import { openPanel } from "./panel.ts";
 
 export type Context = ExtensionContext | ExtensionCommandContext;
@@ -98,9 +98,9 @@ async function config(ctx: Context): Promise<void> {
 }
 
 async function stop(ctx: Context): Promise<void> {
-	const mine = child.own();
-	if (mine && (await child.stop())) {
-		tell(ctx, `The proxy at ${mine.url} has stopped.`);
+	const stopped = await child.stop();
+	if (stopped) {
+		tell(ctx, `The proxy at ${stopped} has stopped.`);
 	} else {
 		const now = await child.status();
 		const outside = `A proxy runs at ${now.url}, process ${now.pid}, outside this session. It is left alone; \`piproxy stop\` ends it.`;
@@ -118,7 +118,7 @@ async function tellStatus(ctx: Context): Promise<void> {
 }
 
 async function show(ctx: Context): Promise<void> {
-	const settings = await askJson<Record<string, Shown>>(["config", "show"]);
+	const { json: settings, beside } = await askJsonAndWords<Record<string, Shown>>(["config", "show"]);
 	const set = Object.entries(settings).filter(([key, { source }]) => source !== "default" && source !== key);
 	const of = (key: string) => inWords(settings[key]?.value);
 	const exposed = await askJson<Listed[]>(["models"]);
@@ -131,7 +131,9 @@ async function show(ctx: Context): Promise<void> {
 			`models: ${of("modelExposureMode")}, ids ${of("publicModelIdMode")}; ${exposed.length} exposed` +
 				(some.length > 0 ? `: ${some.join(", ")}${exposed.length > some.length ? " …" : ""}` : ""),
 			...set.filter(([, { source }]) => source.startsWith("PI_")).map(([key, { source }]) => `${key} is set by ${source}`),
+			...(beside ? [beside] : []),
 		].join("\n"),
+		beside ? "warning" : "info",
 	);
 }
 

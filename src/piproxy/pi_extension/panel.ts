@@ -3,10 +3,10 @@
 
 import { randomBytes } from "node:crypto";
 import type { Component, SettingItem } from "@mariozechner/pi-tui";
-import { SettingsList, truncateToWidth, visibleWidth } from "@mariozechner/pi-tui";
+import { SettingsList, visibleWidth, wrapTextWithAnsi } from "@mariozechner/pi-tui";
 import { getSettingsListTheme } from "@mariozechner/pi-coding-agent";
 import { own } from "./child.ts";
-import { ask, askJson, words } from "./cli.ts";
+import { ask, askJsonAndWords, words } from "./cli.ts";
 import type { Context } from "./commands.ts";
 import { type Look, PickList, TextField } from "./widgets.ts";
 
@@ -26,13 +26,16 @@ interface Entry {
 	wins: string | null;
 }
 
+/** Settings that are seen at once, where there is room for so many. */
 const ROWS = 13;
+/** Lines of the panel beside them, with two for the words about a setting. */
+const AROUND = 14;
 
 /** Show the panel until it is closed; false where there is no terminal to show it in. */
 export async function openPanel(ctx: Context): Promise<boolean> {
 	const mode = (ctx as { mode?: string }).mode;
 	if (mode !== undefined && mode !== "tui") return false;
-	const entries = await askJson<Entry[]>(["config", "entries"]);
+	const { json: entries, beside } = await askJsonAndWords<Entry[]>(["config", "entries"]);
 	let opened = false;
 	await ctx.ui.custom<void>(
 		(tui, theme, keybindings, done) => {
@@ -44,10 +47,12 @@ export async function openPanel(ctx: Context): Promise<boolean> {
 				bad: (text) => theme.fg("error", text),
 				is: (data, key) => keybindings.matches(data, key),
 				draw: () => tui.requestRender(),
+				height: () => tui.terminal.rows - 2,
 			};
-			return new Panel(entries, look, (text) => theme.fg("border", text), () => done());
+			const late = (text: string, complaint: boolean) => ctx.ui.notify(text, complaint ? "error" : "info");
+			return new Panel(entries, beside, look, (text) => theme.fg("border", text), late, () => done());
 		},
-		{ overlay: true, overlayOptions: { anchor: "center", width: 80, maxHeight: "90%", margin: 1 } },
+		{ overlay: true, overlayOptions: { anchor: "center", width: 80, margin: 1 } },
 	);
 	return opened;
 }
@@ -56,6 +61,7 @@ class Panel implements Component {
 	private readonly list: SettingsList;
 	private note = "Changes are saved at once.";
 	private complaint = false;
+	private closed = false;
 	/** The saves so far, one after the other: each reads and writes the whole file. */
 	private saves: Promise<unknown> = Promise.resolve();
 	/** How many saves of a setting are still to come. */
@@ -63,24 +69,34 @@ class Panel implements Component {
 
 	constructor(
 		private readonly entries: Entry[],
+		/** What is wrong with the settings before anything is changed; often nothing. */
+		trouble: string,
 		private readonly look: Look,
 		private readonly line: (text: string) => string,
+		/** Says outside the panel what comes after it was closed. */
+		private readonly late: (text: string, complaint: boolean) => void,
 		close: () => void,
 	) {
 		this.list = new SettingsList(
 			entries.map((entry) => this.item(entry)),
-			ROWS,
+			Math.min(ROWS, Math.max(3, look.height() - AROUND)),
 			getSettingsListTheme(),
 			(key, value) => void this.save(key, value),
-			close,
+			() => {
+				this.closed = true;
+				close();
+			},
 			{ enableSearch: true },
 		);
+		if (trouble) this.tell(trouble, true);
 	}
 
 	render(width: number): string[] {
 		const inner = width - 4;
-		const note = this.complaint ? this.look.bad(this.note) : this.look.dim(this.note);
-		const lines = [this.look.title("piproxy"), "", ...this.list.render(inner), "", truncateToWidth(`  ${note}`, inner)];
+		const colour = this.complaint ? this.look.bad : this.look.dim;
+		const note = wrapTextWithAnsi(this.note, inner - 2).map((text) => `  ${colour(text)}`);
+		const above = [this.look.title("piproxy"), "", ...this.list.render(inner), ""];
+		const lines = [...fitted(above, this.look.height() - 2 - note.length), ...note];
 		const side = this.line("│");
 		return [
 			this.line(`╭${"─".repeat(width - 2)}╮`),
@@ -148,13 +164,20 @@ class Panel implements Component {
 			mark: () => (chosen.has(candidate.value) ? "[x] " : "[ ] "),
 		}));
 		return new PickList(entry.label, "Enter to change", choices, this.look, (value) => {
-			if (!chosen.delete(value)) chosen.add(value);
-			return save([...chosen].join(","));
+			const turn = () => chosen.delete(value) || chosen.add(value);
+			turn();
+			return save([...chosen].join(",")).then((complaint) => {
+				if (complaint) turn();
+				return complaint;
+			});
 		}, close);
 	}
 
 	private map(entry: Entry, save: (text: string) => Promise<string>, close: () => void): Component {
-		const pairs = new Map(entry.text.split(",").filter(Boolean).map((pair) => pair.split("=", 2) as [string, string]));
+		const pairs = new Map(entry.text.split(",").filter(Boolean).map((pair): [string, string] => {
+			const [name = "", ...rest] = pair.split("=");
+			return [name, rest.join("=")];
+		}));
 		const names = new Set([...pairs.keys(), ...entry.candidates.map((candidate) => candidate.value)]);
 		const choices = [...names].map((value) => ({ value, hint: "", mark: () => (pairs.has(value) ? `${pairs.get(value)} = ` : "") }));
 		return new PickList(entry.label, "Enter to change", choices, this.look, (name, back) => {
@@ -184,9 +207,9 @@ class Panel implements Component {
 		this.waiting.set(key, (this.waiting.get(key) ?? 1) - 1);
 		const at = this.entries.findIndex((entry) => entry.key === key);
 		const done = await ask(["config", "set", key, "-", "--json"], text).catch((error: Error) => ({ code: 1, out: "", err: error.message }));
-		const complaint = done.code === 0 ? "" : words(done) || "It was not saved.";
-		if (complaint === "") {
-			const saved = JSON.parse(done.out) as Entry;
+		const saved = done.code === 0 ? parsed(done.out) : undefined;
+		const complaint = saved ? "" : words(done) || "It was not saved.";
+		if (saved) {
 			Object.assign(this.entries[at]!, saved);
 			const later = saved.restart && own() ? " It counts from the next /proxy start on." : "";
 			this.tell(saved.wins ? `Saved, but ${saved.wins} is set and wins.` : `Saved: ${saved.label} is ${saved.shown}.${later}`);
@@ -197,7 +220,25 @@ class Panel implements Component {
 	}
 
 	private tell(text: string, complaint = false): void {
+		if (this.closed) this.late(text, complaint);
 		this.note = text;
 		this.complaint = complaint;
+	}
+}
+
+/** Not more lines than there is room for: empty ones go first, then those at the end of the list. */
+function fitted(lines: string[], room: number): string[] {
+	const kept = [...lines];
+	for (let at = kept.length - 1; at >= 0 && kept.length > room; at--) {
+		if (kept[at]!.trim() === "") kept.splice(at, 1);
+	}
+	return kept.slice(0, Math.max(room, 1));
+}
+
+function parsed(text: string): Entry | undefined {
+	try {
+		return JSON.parse(text) as Entry;
+	} catch {
+		return undefined;
 	}
 }

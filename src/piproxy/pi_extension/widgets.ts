@@ -11,6 +11,8 @@ export interface Look {
 	/** Whether what was typed is the key that pi's user has bound to this. */
 	is: (data: string, key: "tui.select.up" | "tui.select.down" | "tui.select.confirm" | "tui.select.cancel") => boolean;
 	draw: () => void;
+	/** How many lines the whole panel may have. */
+	height: () => number;
 }
 
 /** One line of text; closes only when `accept` has nothing against it. */
@@ -68,7 +70,10 @@ export interface Choice {
 	mark: () => string;
 }
 
+/** Choices that are seen at once, where there is room for so many. */
 const VISIBLE = 12;
+/** Lines of the panel beside them. */
+const AROUND = 13;
 
 /** A list with a search; `pick` is told what was picked, and the list stays open. */
 export class PickList implements Component {
@@ -92,14 +97,15 @@ export class PickList implements Component {
 	render(width: number): string[] {
 		if (this.inner) return this.inner.render(width);
 		const found = this.found();
-		const first = Math.max(0, Math.min(this.selected - Math.floor(VISIBLE / 2), found.length - VISIBLE));
-		const lines = found.slice(first, first + VISIBLE).map((choice, at) => {
+		const rows = Math.min(VISIBLE, Math.max(3, this.look.height() - AROUND));
+		const first = Math.max(0, Math.min(this.selected - Math.floor(rows / 2), found.length - rows));
+		const lines = found.slice(first, first + rows).map((choice, at) => {
 			const text = `${choice.mark()}${choice.value}`;
 			const hint = choice.hint ? `  ${this.look.dim(choice.hint)}` : "";
 			const here = first + at === this.selected;
 			return truncateToWidth(`${here ? this.look.picked("→ ") : "  "}${here ? this.look.picked(text) : text}${hint}`, width);
 		});
-		if (found.length > VISIBLE) lines.push(this.look.dim(`  (${this.selected + 1}/${found.length})`));
+		if (found.length > rows) lines.push(this.look.dim(`  (${this.selected + 1}/${found.length})`));
 		if (this.complaint) lines.push("", ...wrapTextWithAnsi(this.complaint, width - 4).map((line) => this.look.bad(`  ${line}`)));
 		return [
 			this.look.title(`  ${this.title}`),

@@ -173,17 +173,47 @@ async def test_compression_is_taken_off(
 
 
 async def test_what_swells_is_given_piece_by_piece(autojump_clock: MockClock) -> None:
-    """A small answer that is a large one does not come out at once."""
+    """A small answer that is a large one does not come out at once, and others have their turns meanwhile."""
     bomb = gzip.compress(bytes(20 * MAX_PIECE))
     sizes: list[int] = []
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
     async with (
         http_with(saying(*chunked(bomb, size=len(bomb)))) as (http, _),
         http.stream("POST", URL, headers={}, body=b"{}") as answer,
+        trio.open_nursery() as beside,
     ):
+        sizes.append(len(await answer.read()))
+        beside.start_soon(count)
         while data := await answer.read():
             sizes.append(len(data))
+        beside.cancel_scope.cancel()
     assert sum(sizes) == 20 * MAX_PIECE
     assert max(sizes) <= MAX_PIECE
+    assert turns > 10
+
+
+async def test_what_was_flushed_is_given_at_once(autojump_clock: MockClock) -> None:
+    """Also when it is as large as a piece, or a little larger: nothing waits inside for what comes later."""
+    for size in (MAX_PIECE - 1, MAX_PIECE, MAX_PIECE + 1, MAX_PIECE + 200):
+        packer = zlib.compressobj(wbits=31)
+        flushed = packer.compress(bytes(size)) + packer.flush(zlib.Z_SYNC_FLUSH)
+        head, piece, _ = chunked(flushed, size=len(flushed))
+        async with (
+            http_with(saying(head, piece)) as (http, _),
+            http.stream("POST", URL, headers={}, body=b"{}") as answer,
+        ):
+            found = 0
+            with trio.fail_after(1):
+                while found < size:
+                    found += len(await answer.read())
+            assert found == size
 
 
 @pytest.mark.parametrize(

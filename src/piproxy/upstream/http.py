@@ -30,7 +30,7 @@ from piproxy.upstream.connections import BAD_HEADER, KEEPALIVE, Connect, Connect
 
 MAX_ERROR_BODY: Final = 1024 * 1024
 """Bytes of an error answer that are read; the rest is of no use to anybody."""
-MAX_PIECE: Final = 1024 * 1024
+MAX_PIECE: Final = 64 * 1024
 """Bytes that are decompressed at once."""
 BAD_PROXY: Final = (
     "The environment sets a proxy (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) that cannot be used: its address must begin "
@@ -121,22 +121,25 @@ class _Inflated:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        self._tail = b""
+        self._full = False
 
     async def read(self) -> bytes:
         while True:
-            data = self._tail or await self._read()
-            if not data:
+            if self._full:  # a few bytes may become very many: others have their turns meanwhile
+                await trio.lowlevel.checkpoint()
+                data = self._zlib.unconsumed_tail
+            elif not (data := await self._read()):
                 if self._zlib.eof:
                     return b""
                 raise UpstreamBroken("The provider's compressed answer broke off.")
             if self._zlib.eof:
+                self._full = False
                 continue
             try:
                 plain = self._zlib.decompress(data, MAX_PIECE)
             except zlib.error as exc:
                 raise UpstreamBroken("The provider's answer could not be decompressed.") from exc
-            self._tail = self._zlib.unconsumed_tail
+            self._full = len(plain) == MAX_PIECE
             if plain:
                 return plain
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 
 import pytest
 from fakes.secrets import overhearing
+from hypothesis import settings
+
+if "PIPROXY_FUZZ" not in os.environ:
+    settings.load_profile("ci")  # the same examples each time, and none is too slow on a busy machine
 
 
 @pytest.fixture(autouse=True)

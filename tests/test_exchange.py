@@ -26,7 +26,7 @@ from piproxy.errors import (
 )
 from piproxy.events import Event, TextDelta, Usage
 from piproxy.exchange import Call, Ending, Exchange, Head, Limits, Providers, Record, providers
-from piproxy.exchange.deadlines import DRAIN, ERROR_BODY
+from piproxy.exchange.deadlines import DRAIN, ERROR_BODY, GRAIN
 from piproxy.model import Model
 from piproxy.replay import ReplayMemory
 from piproxy.upstream.http import Http
@@ -251,6 +251,29 @@ async def test_each_wait_has_its_deadline(
         await wait_all_tasks_blocked()
         assert [at - start for at in s.provider.closed_at] == [pytest.approx(seconds)]
         assert s.record.ending is Ending.DEADLINE
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.3, 0.9, 1.1])
+async def test_a_silence_behind_dense_pieces_may_last_a_second_longer(gap: float, autojump_clock: MockClock) -> None:
+    """Never is it cut short, wherever the deadline was moved last."""
+    last = 0.0
+    for pieces in range(1, 8):
+
+        async def script(talk: Conversation, pieces: int = pieces) -> None:
+            nonlocal last
+            await talk.head()
+            for _ in range(pieces):
+                await trio.sleep(gap)
+                await talk.data(b"a\n")
+            last = trio.current_time()
+            await trio.sleep_forever()
+
+        async with setup(script) as s:
+            with pytest.raises(UpstreamTimeout, match="silent for 60 s"):
+                await s.exchange.whole(s.call(), Words())
+            await wait_all_tasks_blocked()
+            [closed] = s.provider.closed_at
+            assert 60 - 1e-6 <= closed - last <= 60 + GRAIN + 1e-6
 
 
 async def test_connecting_has_a_deadline_of_its_own(autojump_clock: MockClock) -> None:

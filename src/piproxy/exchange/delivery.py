@@ -73,7 +73,8 @@ class Streamed:
         self._encoder = encoder
         self._out = out
         self._started = started
-        self._sent_at = trio.current_time()
+        self._now = trio.lowlevel.current_clock().current_time  # without trio's wrappers: it is asked for each piece
+        self._sent_at = self._now()
 
     def deliver(self, events: Sequence[Event]) -> Awaitable[None] | None:
         """Send the events' frames; what is returned, if anything, is the waiting for a client that is not ready."""
@@ -84,7 +85,7 @@ class Streamed:
                 self._out.send_nowait(frames)
             except trio.WouldBlock:
                 return self._send(frames)
-            self._sent_at = trio.current_time()
+            self._sent_at = self._now()
         return None
 
     async def live(self, limits: Limits) -> None:

@@ -55,6 +55,27 @@ def test_a_frame_is_given_as_soon_as_its_blank_line_is_there() -> None:
     assert reader.end() == []
 
 
+@pytest.mark.parametrize("data", [CASES[name][0] for name in CASES if name not in ("split code points", "nothing")])
+def test_what_is_more_or_less_than_one_frame_is_not_taken_for_one(data: bytes) -> None:
+    """Asking takes nothing: the frames are all there afterwards."""
+    reader = SSEReader()
+    assert reader.only(data) is None
+    assert reader.feed(data) + reader.end() == read([data])
+
+
+def test_one_whole_frame_is_known_between_frames_only() -> None:
+    """Behind the first frame, not in the middle of one, nor behind a CR whose LF may come."""
+    reader = SSEReader()
+    reader.feed(b"data: a\n\n")
+    assert reader.only(b"data: b \n\n") == "b "
+    for begun in (b"data: c\n", b"event: e\n", b"dat"):
+        reader.feed(begun)
+        assert reader.only(b"data: b\n\n") is None
+        reader.feed(b"\n\n")
+    reader.feed(b"data: d\r\r")
+    assert reader.only(b"data: b\n\n") is None
+
+
 @pytest.mark.parametrize("piece", [b"x" * 7, b"data: x\n"])
 def test_a_frame_that_never_ends_is_refused(piece: bytes) -> None:
     """Memory is bounded by the limit, for one endless line and for endless lines."""

@@ -53,8 +53,8 @@ class SSEReader:
                 data = data[1:]
                 if not data:
                     return []
-        if self._is_one(data):
-            return [Frame(data[6:-2].decode("utf-8", "replace"))]
+        if (only := self.only(data)) is not None:
+            return [Frame(only)]
         self._size += len(data)
         if b"\n" not in data and b"\r" not in data:
             self._rest.append(data)
@@ -75,6 +75,22 @@ class SSEReader:
         self._check()
         return frames
 
+    def only(self, data: bytes) -> str | None:
+        """The data of the one frame that ``data`` is, without a name: what nearly every read of a slow stream is.
+
+        ``None``, and nothing is taken, when it is more or less than that.
+        """
+        if (
+            data.endswith(b"\n\n")
+            and data.startswith(b"data: ")
+            and 8 < len(data) <= self._max
+            and data.find(b"\n") == len(data) - 2
+            and b"\r" not in data
+            and not (self._first or self._rest or self._data or self._event or self._swallow_lf)
+        ):
+            return data[6:-2].decode("utf-8", "replace")
+        return None
+
     def end(self) -> list[Frame]:
         """The connection ended: what was not followed by a blank line counts as a frame, too."""
         frames: list[Frame] = []
@@ -83,17 +99,6 @@ class SSEReader:
             self._rest = []
         self._line(b"", frames)
         return frames
-
-    def _is_one(self, data: bytes) -> bool:
-        """One whole frame, nothing before and nothing after it: what nearly every read of a slow stream is."""
-        return (
-            data.startswith(b"data: ")
-            and data.endswith(b"\n\n")
-            and 8 < len(data) <= self._max
-            and data.find(b"\n") == len(data) - 2
-            and b"\r" not in data
-            and not (self._first or self._rest or self._data or self._event)
-        )
 
     def _check(self) -> None:
         if self._size > self._max:

@@ -29,10 +29,8 @@ from piproxy.wire.openai_completions.usage import usage_of
 _PLAIN: Final = frozenset(("role", "content", "refusal", "tool_calls"))
 """Keys of a delta that never hold thinking."""
 _TEXT: Final = frozenset(("role", "content"))
-_BESIDE: Final = ("error", "usage", "x_groq")
-"""Members of a chunk that need to be read."""
 _BESIDE_DELTA: Final = ("finish_reason", "logprobs", "usage", "error", "index")
-"""And those of a choice."""
+"""Members of a choice that need to be read."""
 _ANSWER_KEYS: Final = frozenset(("choices", "usage", "x_groq", "prompt_filter_results"))
 
 
@@ -65,14 +63,18 @@ class Answer:
 
     def text_of(self, chunk: Json) -> str | None:
         """The text of a chunk that brings text and nothing else, as nearly all do; any other is for :meth:`read`."""
-        if type(chunk) is not dict or not self._started or any(map(chunk.get, _BESIDE)):
+        if type(chunk) is not dict or not self._started:
+            return None
+        if chunk.get("error") or chunk.get("usage") or chunk.get("x_groq"):
             return None
         choices = chunk.get("choices")
         choice = choices[0] if type(choices) is list and len(choices) == 1 else None
         if type(choice) is not dict or any(map(choice.get, _BESIDE_DELTA)) or chunk.get("object") == "error":
             return None
         delta = choice.get("delta")
-        if type(delta) is not dict or any(value for key, value in delta.items() if key not in _TEXT):
+        if type(delta) is not dict:
+            return None
+        if len(delta) > 1 and any(value for key, value in delta.items() if key not in _TEXT):
             return None
         text = delta.get("content")
         if type(text) is not str or not text:

@@ -55,8 +55,13 @@ class CompletionsParser:
         if self._document is not None:
             self._collect(data)
             return ()
-        frames = self._sse.feed(data)
-        return _taken(self._frames(frames)) if frames else ()
+        only = self._sse.only(data)
+        if only is None or self._over or not only.startswith("{"):
+            frames = self._sse.feed(data)
+            return _taken(self._frames(frames)) if frames else ()
+        chunk = self._chunk(only)
+        text = self._answer.text_of(chunk)
+        return (TextDelta(text),) if text is not None else _taken(self._answer.read(chunk))
 
     def end(self) -> Sequence[Event]:
         if self._over:
@@ -92,16 +97,16 @@ class CompletionsParser:
             if data.startswith("[DONE]"):
                 yield from self._done()
             elif data:
-                chunk = self._chunk(frame, data)
+                if frame.event == "error":
+                    raise provider_error(None, complaint(data.encode("utf-8", "replace")))
+                chunk = self._chunk(data)
                 text = self._answer.text_of(chunk)
                 if text is not None:
                     yield TextDelta(text)
                 else:
                     yield from self._answer.read(chunk)
 
-    def _chunk(self, frame: Frame, data: str) -> Json:
-        if frame.event == "error":
-            raise provider_error(None, complaint(data.encode("utf-8", "replace")))
+    def _chunk(self, data: str) -> Json:
         try:
             return jsontext.parse(data)
         except (ValueError, RecursionError):

@@ -31,6 +31,8 @@ class ClientStream(trio.abc.HalfCloseableStream):
         self.stalled = False
         self._stream = TcpStream(stream)
         self._stall = stall
+        self.send_now: Callable[[bytes | bytearray | memoryview], int] = self._stream.send_now
+        """Bytes that can be sent without waiting, and are; :meth:`send_all` finds out about anything else."""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Raises :class:`trio.BrokenResourceError` if the client took nothing for ``stall`` seconds."""
@@ -50,10 +52,6 @@ class ClientStream(trio.abc.HalfCloseableStream):
             self.stalled = True
             self.abort()
             raise trio.BrokenResourceError("the client has stopped reading")
-
-    def send_now(self, data: bytes | bytearray | memoryview) -> int:
-        """Bytes that can be sent without waiting, and are; :meth:`send_all` finds out about anything else."""
-        return self._stream.send_now(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

@@ -101,7 +101,10 @@ class Connection:
             if self._held:
                 data, self._held = self._held, b""
             else:
-                data = await self._receive()
+                try:
+                    data = bytes(await self._stream.receive_some(READ_SIZE))
+                except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+                    raise UpstreamBroken(f"The provider's answer broke off: {why(exc)}.") from exc
             if not data:
                 self._body.eof()
                 break
@@ -171,12 +174,6 @@ class Connection:
         self._held = reader.rest
         self._keep = sending.failed is None and _goes_on(head) and not isinstance(self._body, EndReader)
         return head
-
-    async def _receive(self) -> bytes:
-        try:
-            return bytes(await self._stream.receive_some(READ_SIZE))
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            raise UpstreamBroken(f"The provider's answer broke off: {why(exc)}.") from exc
 
     async def _head(self, reader: HeadReader, sending: _Sending) -> Head:
         while True:

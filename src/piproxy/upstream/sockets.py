@@ -8,7 +8,6 @@ write, so this is a good part of what a proxy spends on it.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import Final
 
 import trio
@@ -32,9 +31,10 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self._more or not _POSIX:
             data = await self._stream.receive_some(size)
         else:
-            if self.socket.fileno() < 0:
+            number = self.socket.fileno()
+            if number < 0:
                 raise trio.ClosedResourceError("this socket was closed")
-            await trio.lowlevel.wait_readable(self.socket)
+            await trio.lowlevel.wait_readable(number)
             try:
                 data = os.read(self.socket.fileno(), size)
             except OSError:  # woken for nothing, or broken: trio knows what to say
@@ -50,10 +50,12 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     def send_now(self, data: bytes | bytearray | memoryview) -> int:
         """Bytes that the kernel took at once; what is wrong is left for the next :meth:`send_all` to find."""
-        if _POSIX:
-            with suppress(OSError):
-                return os.write(self.socket.fileno(), data)
-        return 0
+        if not _POSIX:
+            return 0
+        try:
+            return os.write(self.socket.fileno(), data)
+        except OSError:
+            return 0
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

@@ -23,6 +23,7 @@ def test_what_is_read_is_written_again(text: str) -> None:
 def test_half_a_pair_is_escaped() -> None:
     """A client can join it with the other half, which the next delta brings."""
     assert jsontext.dump({"a": "\ud83d"}) == b'{"a":"\\ud83d"}'
+    assert jsontext.dump("\ud83d") == b'"\\ud83d"'
     assert jsontext.without_surrogates({"\ud83da": ["b\ude00", 1]}) == {"a": ["b", 1]}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from json.encoder import encode_basestring as _quote
 from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
@@ -85,7 +86,7 @@ def dump(value: Json) -> bytes:
     written with ``\\u`` escapes, which JSON allows, so that the client can join the halves again.
     """
     try:
-        return _encode(value).encode()
+        return (_quote(value) if type(value) is str else _encode(value)).encode()
     except _HasVerbatim:
         return _spliced(value)
     except UnicodeEncodeError:

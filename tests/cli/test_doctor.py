@@ -12,6 +12,8 @@ import pytest
 from fakes.command import Home
 
 from piproxy.cli import logins
+from piproxy.cli.files import file_findings
+from piproxy.pi.directory import AgentDirectory
 from piproxy.pi.login import Kind, Login
 
 
@@ -326,3 +328,24 @@ def test_directory_that_is_none(home: Home) -> None:
     wrong.touch()
     home.environ["PI_CODING_AGENT_DIR"] = str(wrong)
     assert about(examine(home)[1], "is not a directory")["level"] == "error"
+
+
+def test_links_that_lead_nowhere_are_told(home: Home) -> None:
+    """A file's, and one in a circle in the directory's place."""
+    path = home.agent / "auth.json"
+    path.parent.mkdir(parents=True)
+    path.symlink_to("gone.json")
+    finding = about(examine(home)[1], "leads nowhere")
+    assert (finding["level"], finding["what"].split()[0]) == ("error", str(path))
+    circle = home.path / "circle"
+    circle.symlink_to("circle")
+    home.environ["PI_CODING_AGENT_DIR"] = str(circle)
+    assert about(examine(home)[1], "cannot be looked at")["level"] == "error"
+
+
+def test_what_keeps_logins_from_being_renewed_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be written, in a directory that can."""
+    path = home.write("auth.json", {})
+    monkeypatch.setattr(os, "access", lambda asked, mode: not (asked == path and mode == os.W_OK))
+    found = {finding.what: finding.next_step for finding in file_findings(AgentDirectory(home.agent))}
+    assert found[f"{path} cannot be written: logins cannot be refreshed"] == f"chmod u+w {path}"

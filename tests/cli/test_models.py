@@ -26,6 +26,20 @@ def test_nothing_is_explained(home: Home) -> None:
     assert "no provider has a usable credential" in done.stderr
 
 
+def test_broken_files_are_named(home: Home) -> None:
+    """Whoever misses a model reads which file does not count, and which name in the settings means nothing."""
+    path = home.write("auth.json", '{"groq": ')
+    home.environ |= {
+        "OPENAI_API_KEY": "k",
+        "PI_PROXY_MODEL_EXPOSURE_MODE": "scoped",
+        "PI_PROXY_SCOPED_PROVIDERS": "openai,opneai",
+    }
+    done = home.piproxy("models", "--json")
+    assert f"{path}:1: no stored credentials" in done.stderr
+    assert "scopedProviders: opneai has no usable model" in done.stderr
+    assert {row["provider"] for row in json.loads(done.stdout)} == {"openai"}
+
+
 def test_hidden_models_say_why(home: Home) -> None:
     """``--all`` names what is missing for each model that clients do not see."""
     home.environ |= {

@@ -118,6 +118,8 @@ def test_a_number_beyond_all_numbers_is_none(number: str, tmp_path: Path) -> Non
 def test_a_file_that_cannot_be_read_to_its_end_means_the_defaults(tmp_path: Path) -> None:
     """A nest without end, and a pipe whose writer may never come."""
     assert load({}, written(tmp_path, "[" * 200_000)).warnings[0].endswith("; the defaults are used")
+    path = tmp_path / ("x" * 300)
+    assert "File name too long" in load({}, path).warnings[0]
     path = tmp_path / "pipe.json"
     os.mkfifo(path)
     assert load({}, path).warnings == (f"{path}: it is a pipe, not a file; the defaults are used",)

@@ -19,10 +19,15 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 def file_findings(directory: AgentDirectory) -> Iterator[Finding]:
     """The directory and the files in it."""
     root = directory.root
-    if not root.exists():
+    try:
+        is_directory = stat.S_ISDIR(root.stat().st_mode)
+    except FileNotFoundError:
         yield Finding("note", f"{root} does not exist: pi was not used here yet (set {VARIABLE} if it is elsewhere)")
         return
-    if not root.is_dir():
+    except OSError as error:
+        yield Finding("error", f"{root} cannot be looked at: {error.strerror}", f"Set {VARIABLE} to pi's directory.")
+        return
+    if not is_directory:
         yield Finding("error", f"{root} is not a directory", f"Set {VARIABLE} to pi's directory.")
         return
     if not os.access(root, os.R_OK | os.X_OK):
@@ -30,10 +35,14 @@ def file_findings(directory: AgentDirectory) -> Iterator[Finding]:
         return
     if not os.access(root, os.W_OK):
         yield Finding("warning", f"{root} cannot be written: logins cannot be refreshed", f"chmod u+w {root}")
-    present = [path for path in _files(directory) if path.exists()]
+    present = [path for path in _files(directory) if os.path.lexists(path)]
     yield Finding("ok", f"{root}: {', '.join(path.name for path in present) or 'no files yet'}")
     for path in present:
         yield from _file(path, secret=path in (directory.auth, directory.proxy_config, directory.models))
+    if os.access(directory.auth, os.R_OK) and not os.access(directory.auth, os.W_OK):
+        yield Finding(
+            "warning", f"{directory.auth} cannot be written: logins cannot be refreshed", f"chmod u+w {directory.auth}"
+        )
 
 
 def lock_findings(auth: Path) -> Iterator[Finding]:
@@ -59,7 +68,9 @@ def _files(directory: AgentDirectory) -> tuple[Path, ...]:
 
 
 def _file(path: Path, *, secret: bool) -> Iterator[Finding]:
-    if not path.is_file():
+    if not os.access(path, os.F_OK):
+        yield Finding("error", f"{path} is a link that leads nowhere", "Correct the link, or remove it.")
+    elif not path.is_file():
         yield Finding("error", f"{path} is not a file", "Move it out of the way.")
     elif not os.access(path, os.R_OK):
         yield Finding("error", f"{path} cannot be read", f"chmod u+r {path}, or run as its owner.")

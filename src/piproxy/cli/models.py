@@ -25,6 +25,8 @@ def models(everything: bool, demo: bool | None, as_json: bool) -> None:
       piproxy models --all --json
     """
     around = surroundings(demo=demo)
+    for problem in (*around.view.problems, *around.exposure.warnings):
+        click.echo(problem, err=True)
     rows = list(_exposed(around))
     if everything:
         rows += _hidden(around)

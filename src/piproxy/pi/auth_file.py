@@ -5,6 +5,7 @@ Reading without the lock is :func:`piproxy.pi.sources.read_auth`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class AuthFile:
 
         Raises :class:`~piproxy.pi.lock.LockImpossible` when it cannot be made.
         """
-        if not self.path.exists():
+        if not os.access(self.path, os.F_OK):
             try:
                 create(self.path, b"{}")
             except OSError as exc:

@@ -61,9 +61,9 @@ def load(environ: Mapping[str, str], path: Path | None = None, flags: Mapping[st
 
 def read_file(path: Path) -> tuple[dict[str, Json], list[str]]:
     """The file's object, and what is wrong with the file as a whole; no file is an empty object."""
-    if path.is_fifo():  # nobody knows when its writer comes
-        return {}, [f"{path}: it is a pipe, not a file; the defaults are used"]
     try:
+        if path.is_fifo():  # nobody knows when its writer comes
+            return {}, [f"{path}: it is a pipe, not a file; the defaults are used"]
         document = json.loads(path.read_text(encoding="utf-8-sig"), parse_int=integer)
     except FileNotFoundError:
         return {}, []

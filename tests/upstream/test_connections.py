@@ -575,11 +575,12 @@ async def test_plain_http_where_tls_was_expected() -> None:
 async def test_a_handshake_that_stalls_can_be_left() -> None:
     """The socket is closed when the wait ends."""
     gone = trio.Event()
+    waiting = trio.CancelScope()
 
     async def serve(stream: trio.SocketStream) -> None:
         try:
             while await stream.receive_some(1000):
-                pass
+                waiting.cancel()
         except trio.BrokenResourceError:
             pass
         gone.set()
@@ -588,7 +589,8 @@ async def test_a_handshake_that_stalls_can_be_left() -> None:
         async with trio.open_nursery() as nursery:
             listeners = await nursery.start(trio.serve_tcp, serve, 0)
             connect = connector(lambda: trusting(None))
-            with trio.move_on_after(0.05):
+            with waiting:
                 await connect(Origin("https", "localhost", listeners[0].socket.getsockname()[1]))
+            assert waiting.cancelled_caught
             await gone.wait()
             nursery.cancel_scope.cancel()

@@ -163,6 +163,14 @@ def test_distinct_ids_stay() -> None:
     assert transcript.unique_ids(messages) == messages
 
 
+def test_system_messages_alone_get_a_question() -> None:
+    """The last of them is said by the user, with its cache mark; any other conversation has something to answer."""
+    first, second = SystemMessage("a", "developer"), SystemMessage("b", cache_control=MARK)
+    assert transcript.with_a_question((first, second)) == (first, UserMessage("b", cache_control=MARK))
+    for messages in ((), (first, UserMessage("b")), (UserMessage("a"), second)):
+        assert transcript.with_a_question(messages) == messages
+
+
 def test_images_for_the_blind() -> None:
     """Each run of images becomes one text; texts around it stay."""
     messages = (

@@ -90,6 +90,15 @@ def all_system(messages: Messages) -> tuple[tuple[SystemMessage, ...], Messages]
     )
 
 
+def with_a_question(messages: Messages) -> Messages:
+    """For an API that wants something to answer: of nothing but system messages the last one is said by the user."""
+    system, rest = leading_system(messages)
+    if rest or not system:
+        return messages
+    last = system[-1]
+    return (*system[:-1], UserMessage(last.content, cache_control=last.cache_control))
+
+
 def call_names(messages: Iterable[Message]) -> Mapping[str, str]:
     """Function name by tool-call id; with a repeated id the last one counts."""
     return {call.id: call.name for message in messages for call in calls(message)}

@@ -71,6 +71,14 @@ def test_plain_texts_stay_strings_and_every_system_message_its_place() -> None:
     ]
 
 
+def test_system_messages_alone_leave_something_to_answer() -> None:
+    """Mistral refuses a conversation that ends with the system: the user says its last message."""
+    assert wire_messages((SystemMessage("a"), SystemMessage("b")), MODEL) == [
+        {"role": "system", "content": "a"},
+        {"role": "user", "content": "b"},
+    ]
+
+
 def test_a_model_that_sees_nothing_is_told_so() -> None:
     """A run of images becomes one text."""
     (message,) = made(UserMessage((Image(PNG), Image(PNG))), model=PLAIN)

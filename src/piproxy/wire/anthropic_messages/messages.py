@@ -171,16 +171,11 @@ def conversation(
 ) -> Conversation:
     """The repaired history. ``messages`` have been through :func:`piproxy.transcript.repaired`.
 
-    A request of system messages alone is valid at OpenAI and not here: its last one is said by the user. Raises
-    :class:`InvalidRequest` when nothing is left to send, or the last turn is the assistant's and the model cannot
-    go on from there.
+    Raises :class:`InvalidRequest` when nothing is left to send, or the last turn is the assistant's and the model
+    cannot go on from there.
     """
-    leading, rest = transcript.leading_system(messages)
-    if leading and not rest:
-        *leading_list, last = leading
-        leading, rest = tuple(leading_list), (UserMessage(last.content, cache_control=last.cache_control),)
     writer = _Writer(model, compat, ids, names, remembered)
-    for message in (*leading, *rest):
+    for message in transcript.with_a_question(messages):
         writer.write(message)
     writer.place_waiting()
     writer.system.extend(writer.waiting)

@@ -21,7 +21,7 @@ from piproxy.chat import (
 from piproxy.jsontext import Json, dump
 from piproxy.model import Model
 from piproxy.toolids import MISTRAL, IdMap
-from piproxy.transcript import Messages, call_ids, call_names, parts, repaired
+from piproxy.transcript import Messages, call_ids, call_names, parts, repaired, with_a_question
 
 NO_OUTPUT: Final = "(no tool output)"
 """An empty tool result (pi's words)."""
@@ -29,7 +29,7 @@ NO_OUTPUT: Final = "(no tool output)"
 
 def wire_messages(messages: Messages, model: Model) -> list[Json]:
     """Every message in its place; ids of calls become nine letters and digits."""
-    fixed = repaired(messages, takes_images=model.takes_images)
+    fixed = with_a_question(repaired(messages, takes_images=model.takes_images))
     writer = _Writer(model, IdMap(MISTRAL, call_ids(fixed)), call_names(fixed))
     made = [item for message in fixed for item in writer.message(message)]
     if fixed and isinstance(fixed[-1], AssistantMessage) and made and "tool_calls" not in made[-1]:

@@ -88,6 +88,16 @@ def test_opening_system_messages_are_the_instructions() -> None:
     assert body["input"][1] == {"role": "developer", "content": "e"}
 
 
+def test_system_messages_alone_leave_something_to_answer() -> None:
+    """The backend refuses an empty input: the last of them is the user's turn."""
+    body = sent(replace(CHAT, messages=(SystemMessage("a"), SystemMessage("b"))))
+    assert (body["instructions"], body["input"]) == (
+        "a",
+        [{"role": "user", "content": [{"type": "input_text", "text": "b"}]}],
+    )
+    assert sent(replace(CHAT, messages=(SystemMessage("a"),)))["instructions"] == "You are a helpful assistant."
+
+
 def test_fields_that_the_backend_refuses_are_skipped_and_named() -> None:
     """All of them would be a 400 there."""
     fields: dict[str, Any] = {

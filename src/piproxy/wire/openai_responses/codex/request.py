@@ -8,7 +8,7 @@ from typing import Final
 from piproxy.chat import Chat
 from piproxy.jsontext import Json
 from piproxy.model import Model
-from piproxy.transcript import joined, leading_system
+from piproxy.transcript import joined, leading_system, with_a_question
 from piproxy.wire.openai_responses import address
 from piproxy.wire.openai_responses.dialect import CHATGPT_NO_PLACE, NO_PLACE, Dialect
 from piproxy.wire.openai_responses.request import ENCRYPTED, common_body, dropped, encoded, notes
@@ -37,7 +37,7 @@ _INSTRUCTIONS: Final = "You are a helpful assistant."
 
 def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:
     """Raises :class:`~piproxy.errors.UnsupportedParameter` for what the API cannot do."""
-    system, rest = leading_system(chat.messages)
+    system, rest = leading_system(with_a_question(chat.messages))
     body: dict[str, Json] = {"tool_choice": "auto", "parallel_tool_calls": True}
     body |= common_body(chat, model, options, _CODEX, messages=rest)
     body["store"] = False

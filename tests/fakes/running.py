@@ -46,7 +46,7 @@ class Running:
         """Wait until ``count`` workers have answered: only then do they hear signals."""
         answered: set[int] = set()
         while len(answered) < count:
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=60) as client:
                 answered.add((await client.get(f"{self.url}/status")).json()["pid"])
 
 

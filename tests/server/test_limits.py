@@ -40,7 +40,7 @@ async def test_idle_clients_make_room(
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return await accept(self)
 
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, nobody, log_format="json") as s:
             idle = await trio.open_tcp_stream("127.0.0.1", s.port)
             await idle.send_all(ASK)

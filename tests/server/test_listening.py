@@ -74,7 +74,7 @@ def test_which_addresses_count(settings: Settings, addresses: list[tuple[str, in
 async def test_every_address_is_served(tmp_path: Path) -> None:
     """Two ports and a unix socket, one server; the socket is its user's alone, and its file goes in the end."""
     path = tmp_path / "s.sock"
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with served(tmp_path, nobody, bind=("127.0.0.1:0", "127.0.0.1:0"), unix=str(path)) as s:
             first, second, unix = s.where
             assert unix == f"http+unix:{path}"

@@ -64,7 +64,7 @@ async def test_sighup_with_a_broken_file_says_so(tmp_path: Path, capsys: pytest.
 
     path = tmp_path / "proxy-config.json"
     path.write_text('{"authToken": "t0ken"}')
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, nobody, log_format="json") as s:
             path.write_text('{"authToken": ')
             os.kill(os.getpid(), signal.SIGHUP)

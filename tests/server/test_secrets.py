@@ -38,9 +38,9 @@ async def test_a_key_that_a_provider_shows_is_said_to_nobody_over_tcp(
     style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither to the client nor on standard error, in either form of the log."""
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with served(tmp_path, echo, log_format=style) as s:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{s.port}", trust_env=False) as client:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{s.port}", trust_env=False, timeout=60) as client:
                 answer = await client.post(URL, json=CHAT)
             assert answer.status_code == 400
             assert "Bad key ***." in answer.text
@@ -78,8 +78,8 @@ async def test_the_search_finds_what_is_said_over_tcp(
             monkeypatch.setattr(module, "conceal", lambda text, secrets: text)
         monkeypatch.setattr(reading_module, "redact", lambda text: text)
     with pytest.raises(AssertionError, match="a secret"), overhearing():
-        with trio.fail_after(10):
-            async with served(tmp_path, showing(shown)) as s, httpx.AsyncClient(trust_env=False) as client:
+        with trio.fail_after(60):
+            async with served(tmp_path, showing(shown)) as s, httpx.AsyncClient(trust_env=False, timeout=60) as client:
                 await client.get(f"http://127.0.0.1:{s.port}/health")
                 await client.post(f"http://127.0.0.1:{s.port}{URL}", json=CHAT, headers=given)
 

@@ -135,7 +135,7 @@ async def test_a_connection_that_fails_does_not_end_the_server(
     async def silent(stream: trio.SocketStream) -> None:
         pass
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with served(tmp_path, silent) as s:
             with monkeypatch.context() as patch:
                 patch.setattr(http1.Http1, "handle", lambda *_: 1 / 0)

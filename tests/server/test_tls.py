@@ -23,6 +23,7 @@ from fakes.h2client import H2Client
 from fakes.provider import DONE, chunk
 from fakes.served import HEAD, piece, served
 from fakes.tls import write_tls
+from fakes.waiting import Said
 
 from piproxy.errors import ConfigError
 from piproxy.server.selfsigned import names, self_signed
@@ -47,10 +48,12 @@ async def one_event(stream: trio.SocketStream) -> None:
 async def test_httpx_negotiates(http2: bool, tmp_path: Path) -> None:
     """ALPN gives HTTP/2 to whoever can, HTTP/1.1 to the rest; twenty answers on one connection."""
     tls = write_tls(tmp_path)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, hello, certfile=str(tls.certfile), keyfile=str(tls.keyfile)) as s:
             base = f"https://127.0.0.1:{s.port}"
-            async with httpx.AsyncClient(http2=http2, http1=not http2, verify=tls.client(), base_url=base) as client:
+            async with httpx.AsyncClient(
+                http2=http2, http1=not http2, verify=tls.client(), base_url=base, timeout=60
+            ) as client:
                 for _ in range(20):
                     answer = await client.post("/v1/chat/completions", json=CHAT)
                     assert answer.json()["choices"][0]["message"]["content"] == "hello"
@@ -63,7 +66,7 @@ async def test_leaving_over_http2_closes_the_upstream(secured: bool, how: str, t
     """RST_STREAM ends one request, and the connection goes on; closing it ends all."""
     tls = write_tls(tmp_path)
     flags = {"certfile": str(tls.certfile), "keyfile": str(tls.keyfile)} if secured else {}
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, one_event, **flags) as s:
             stream: trio.abc.Stream = await trio.open_tcp_stream("127.0.0.1", s.port)
             if secured:
@@ -89,10 +92,10 @@ async def test_httpx_says_nothing_when_it_closes_a_stream_over_http2(tmp_path: P
         while True:
             await stream.send_all(piece(chunk(content="x" * 10_000)))
 
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, flood, client_stall_timeout_sec=0.5) as s:
             url = f"http://127.0.0.1:{s.port}"
-            async with httpx.AsyncClient(http2=True, http1=False, base_url=url) as client:
+            async with httpx.AsyncClient(http2=True, http1=False, base_url=url, timeout=60) as client:
                 body = {**CHAT, "stream": True}
                 async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
                     assert answer.status_code == 200
@@ -113,16 +116,16 @@ async def test_the_openai_sdk_over_http2(tmp_path: Path) -> None:
             texts = [part.choices[0].delta.content or "" for part in parts if part.choices]
             return [whole.choices[0].message.content or "", "".join(texts)]
 
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with served(tmp_path, hello, certfile=str(tls.certfile), keyfile=str(tls.keyfile)) as s:
             assert await trio.to_thread.run_sync(talk, f"https://127.0.0.1:{s.port}/v1") == ["hello", "hello"]
 
 
 async def test_a_stopping_server_ends_http2_streams_properly(tmp_path: Path) -> None:
     """The error frame, [DONE] and the end of the stream all arrive before the connection is closed."""
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, one_event, drain_sec=0) as s:
-            async with httpx.AsyncClient(http2=True, http1=False) as client:
+            async with httpx.AsyncClient(http2=True, http1=False, timeout=60) as client:
                 url = f"http://127.0.0.1:{s.port}/v1/chat/completions"
                 async with client.stream("POST", url, json={**CHAT, "stream": True}) as answer:
                     text = ""
@@ -138,7 +141,7 @@ async def test_a_stopping_server_ends_http2_streams_properly(tmp_path: Path) -> 
 async def test_plain_http_to_a_tls_port_harms_nothing(tmp_path: Path) -> None:
     """That connection is closed; the next one is served."""
     tls = write_tls(tmp_path)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, hello, certfile=str(tls.certfile), keyfile=str(tls.keyfile)) as s:
             stray = await s.post(CHAT)
             with pytest.raises(trio.BrokenResourceError):
@@ -146,14 +149,14 @@ async def test_plain_http_to_a_tls_port_harms_nothing(tmp_path: Path) -> None:
                     pass
                 raise trio.BrokenResourceError
             await stray.aclose()
-            async with httpx.AsyncClient(verify=tls.client()) as client:
+            async with httpx.AsyncClient(verify=tls.client(), timeout=60) as client:
                 assert (await client.get(f"https://localhost:{s.port}/health")).status_code == 200
 
 
-async def test_sighup_reads_the_certificate_again(tmp_path: Path) -> None:
+async def test_sighup_reads_the_certificate_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A renewed certificate needs no restart; a broken file changes nothing."""
     tls = write_tls(tmp_path)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, hello, certfile=str(tls.certfile), keyfile=str(tls.keyfile)) as s:
 
             async def serial() -> int:
@@ -167,7 +170,7 @@ async def test_sighup_reads_the_certificate_again(tmp_path: Path) -> None:
             good = tls.keyfile.read_bytes()
             tls.keyfile.write_bytes(b"broken")
             os.kill(os.getpid(), signal.SIGHUP)
-            await trio.sleep(0.1)
+            await Said(capsys).until("the settings were not changed")
             assert await serial() == before
             tls.keyfile.write_bytes(good)
             fresh = write_tls(tmp_path, renew=True)
@@ -216,11 +219,11 @@ async def test_a_self_signed_server_is_trusted_through_its_authority(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every name and address of the certificate works; the start says how to trust it; keys are the user's alone."""
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, hello, tls_self_signed=True) as s:
             folder = tmp_path / "piproxy-tls"
             trust = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-            async with httpx.AsyncClient(http2=True, verify=trust) as client:
+            async with httpx.AsyncClient(http2=True, verify=trust, timeout=60) as client:
                 for host in ("localhost", "127.0.0.1"):
                     assert (await client.get(f"https://{host}:{s.port}/health")).http_version == "HTTP/2"
             modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
@@ -289,7 +292,7 @@ def test_without_cryptography_the_next_step_is_said(tmp_path: Path, monkeypatch:
 async def test_curl_by_prior_knowledge_and_by_upgrade(tmp_path: Path) -> None:
     """HTTP/2 without TLS: at once, or after asking in HTTP/1.1; a body goes on in HTTP/1.1."""
     body = json.dumps(CHAT)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with served(tmp_path, hello) as s:
             base = f"http://127.0.0.1:{s.port}"
             for option, path, version in (

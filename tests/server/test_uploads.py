@@ -38,10 +38,10 @@ async def test_a_413_arrives_in_mid_upload(secured: bool, http2: bool, length: b
     """Over real sockets, ten megabytes against a limit of one: the client hears why, and is not reset."""
     tls = write_tls(tmp_path)
     files = {"certfile": str(tls.certfile), "keyfile": str(tls.keyfile)} if secured else {}
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with (
             served(tmp_path, nobody, max_body_size_mb=1, **files) as s,
-            httpx.AsyncClient(verify=tls.client(), http1=not http2, http2=http2, timeout=20) as client,
+            httpx.AsyncClient(verify=tls.client(), http1=not http2, http2=http2, timeout=60) as client,
         ):
             url = f"{'https' if secured else 'http'}://localhost:{s.port}/v1/chat/completions"
             body = b"x" * 10_000_000 if length else pieces()

@@ -43,7 +43,7 @@ async def test_a_worker_that_crashes_is_started_again(tmp_path: Path) -> None:
     file, told = tmp_path / "log", list[tuple[str, dict[str, Any]]]()
     supervisor = Supervisor(partial(start, "crash once", file), lambda text, **fields: told.append((text, fields)))
     send, signals = trio.open_memory_channel[int](0)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             codes: list[int] = []
             nursery.start_soon(_run, supervisor, 1, signals, codes)
@@ -59,7 +59,7 @@ async def test_a_worker_that_crashes_is_started_again(tmp_path: Path) -> None:
 async def test_a_worker_that_cannot_start_ends_them_all(tmp_path: Path) -> None:
     """Settings that make no sense are no crash: the exit code is 2."""
     supervisor = Supervisor(partial(start, "unusable", tmp_path / "log"), lambda text, **fields: None)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         send, signals = trio.open_memory_channel[int](0)
         assert await supervisor.run(3, signals) == 2
         send.close()
@@ -77,7 +77,7 @@ async def test_the_pause_between_crashes_grows(tmp_path: Path, monkeypatch: pyte
         if len(pauses) == 4:
             send.send_nowait(signal.SIGTERM)
 
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         await Supervisor(partial(start, "crash", tmp_path / "log"), tell).run(1, signals)
     assert pauses == [0.01, 0.02, 0.03, 0.03]
 
@@ -87,7 +87,7 @@ async def test_a_worker_that_does_not_hear_signals_yet(tmp_path: Path) -> None:
     file, told = tmp_path / "log", list[str]()
     supervisor = Supervisor(partial(start, "hear late", file), lambda text, **fields: told.append(text))
     send, signals = trio.open_memory_channel[int](0)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             codes: list[int] = []
             nursery.start_soon(_run, supervisor, 1, signals, codes)
@@ -107,7 +107,7 @@ async def test_the_second_signal_is_immediate(tmp_path: Path) -> None:
     file = tmp_path / "log"
     supervisor = Supervisor(partial(start, "ignore", file), lambda text, **fields: None)
     send, signals = trio.open_memory_channel[int](0)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             codes: list[int] = []
             nursery.start_soon(_run, supervisor, 2, signals, codes)
@@ -160,13 +160,13 @@ async def test_workers_share_a_port_and_stop_together(tmp_path: Path) -> None:
 async def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     """Requests go on being served; without their supervisor, however it ended, the workers end, too."""
     with trio.fail_after(60):
-        async with running(tmp_path, "--demo", models={}) as proxy, httpx.AsyncClient() as client:
+        async with running(tmp_path, "--demo", models={}) as proxy, httpx.AsyncClient(timeout=60) as client:
             assert (await client.get(f"{proxy.url}/health")).status_code == 200
             victim = (await proxy.workers(3))[1]
             os.kill(victim, signal.SIGKILL)
             await proxy.told(lambda line: "is started again" in line and "code=-9" in line)
             workers = await proxy.workers(4)
-            async with httpx.AsyncClient() as other:
+            async with httpx.AsyncClient(timeout=60) as other:
                 assert (await other.get(f"{proxy.url}/health")).status_code == 200
             proxy.process.kill()
             await proxy.process.wait()
@@ -181,13 +181,13 @@ async def test_what_all_workers_served_is_one_sum(tmp_path: Path) -> None:
             body = {**CHAT, "model": "demo/echo"}
 
             async def ask() -> None:
-                async with httpx.AsyncClient(timeout=30) as client:
+                async with httpx.AsyncClient(timeout=60) as client:
                     (await client.post(f"{proxy.url}/v1/chat/completions", json=body)).raise_for_status()
 
             async def told() -> set[tuple[int, ...]]:
                 said: dict[int, tuple[int, ...]] = {}
                 while len(said) < 3:
-                    async with httpx.AsyncClient() as client:
+                    async with httpx.AsyncClient(timeout=60) as client:
                         status = (await client.get(f"{proxy.url}/status")).json()
                     names = ("workers", "requests", "failed", "completion_tokens")
                     said[status["pid"]] = tuple(status[name] for name in names)
@@ -212,7 +212,7 @@ async def test_sighup_reaches_every_worker(tmp_path: Path) -> None:
             proxy.process.send_signal(signal.SIGHUP)
             await until(lambda: sum("were read again" in line for line in proxy.lines) == 3)
             for _ in range(10):
-                async with httpx.AsyncClient() as client:
+                async with httpx.AsyncClient(timeout=60) as client:
                     assert (await client.get(f"{proxy.url}/v1/models")).status_code == 401
 
 

@@ -40,7 +40,7 @@ async def test_a_connection_that_went_back_is_not_cut() -> None:
         while await stream.receive_some(65536):
             await stream.send_all(ANSWER)
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery, Http() as http:
             listeners = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
             url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}/"
@@ -77,7 +77,7 @@ async def test_providers_are_never_spoken_to_over_http2(
         await answer(trio.SSLStream(stream, context, server_side=True, https_compatible=True))
 
     monkeypatch.setenv("SSL_CERT_FILE", str(tls.cafile))
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             serve = partial(trio.serve_ssl_over_tcp, answer, 0, context, https_compatible=True, host="127.0.0.1")
             listeners = await nursery.start(partial(trio.serve_tcp, tunnel, 0, host="127.0.0.1") if proxied else serve)

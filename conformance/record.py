@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from subprocess import DEVNULL, PIPE
+from subprocess import PIPE
 from typing import Any, Final
 
 import trio
@@ -69,12 +69,14 @@ async def served(upstream: int, *, demo: bool = False) -> AsyncIterator[int]:
         environ = {**{name: os.environ[name] for name in _KEPT if name in os.environ}, "HOME": folder}
         environ |= {"PI_CODING_AGENT_DIR": folder, "PI_PROXY_KEEP_ALIVE_SEC": "0"}
         command = [sys.executable, "-m", "piproxy", "--port", "0", *(["--demo"] if demo else [])]
+        complaints = Path(folder) / "stderr"
         async with trio.open_nursery() as nursery:
-            run = partial(trio.run_process, command, env=environ, check=False, stdout=PIPE, stderr=DEVNULL)
-            process = await nursery.start(run)
+            with complaints.open("wb") as stderr:
+                run = partial(trio.run_process, command, env=environ, check=False, stdout=PIPE, stderr=stderr)
+                process = await nursery.start(run)
             line = bytes(await process.stdout.receive_some(4096)).decode()
             if "http://" not in line:
-                raise RuntimeError("piproxy did not start")
+                raise RuntimeError(f"piproxy did not start: {line}{complaints.read_text(encoding='utf-8')}")
             yield int(line.partition("http://")[2].partition("/")[0].rpartition(":")[2])
             nursery.cancel_scope.cancel()
 

@@ -1,7 +1,7 @@
 """What must not be in a recording: keys, names of this machine and its user. Replaced by as many other characters.
 
 The length stays, so that the pieces of a recording keep their sizes and ``content-length`` its truth. HTTP/2 hides its
-headers from a search: there the recorder refuses a connection that carries a key.
+headers from a search, and cuts bodies into frames: there the recorder refuses a connection in which something is left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from conformance.blocks import Block
+from conformance.blocks import SENT, Block
 from conformance.messages import PREFACE, Reader2
 
 _SECRET_HEADERS: Final = (
@@ -22,6 +22,7 @@ _SECRET_HEADERS: Final = (
     "x-api-key",
     "api-key",
     "x-goog-api-key",
+    "x-amz-security-token",
     "cookie",
     "set-cookie",
 )
@@ -30,7 +31,7 @@ _HEADER: Final = re.compile(
 )
 _TOKENS: Final = re.compile(
     rb"(?:sk-[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+|AKIA[0-9A-Z]{16}"
-    rb"|gh[opsu]_[A-Za-z0-9]{20,}|AIza[A-Za-z0-9_-]{30,})"
+    rb"|gh[opsu]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|(?:xai-|gsk_|hf_)[A-Za-z0-9]{20,}|AIza[A-Za-z0-9_-]{30,})"
 )
 
 
@@ -50,6 +51,9 @@ def stripped(
     for block in blocks:
         sides.setdefault((block.word, block.number), bytearray()).extend(block.data)
     clean = {side: _clean(bytes(data), secrets) for side, data in sides.items()}
+    for (word, number), data in clean.items():
+        if bytes(sides.get((SENT, number), b"")).startswith(PREFACE):
+            _refuse(word, data, secrets)
     result: list[Block] = []
     taken = dict.fromkeys(sides, 0)
     for block in blocks:
@@ -61,19 +65,23 @@ def stripped(
 
 
 def _clean(data: bytes, secrets: Sequence[str]) -> bytes:
-    if data.startswith(PREFACE):
-        reader = Reader2()
-        reader.feed(data, 0.0)
-        for message in reader.messages:
-            for name in _SECRET_HEADERS:
-                if message.get(name):
-                    raise SecretLeft(f"an HTTP/2 connection is recorded without keys, and this one has {name}")
-        return data
     data = _HEADER.sub(lambda found: found[1] + found[2] + b"x" * len(found[3]), data)
     data = _TOKENS.sub(lambda found: b"x" * len(found[0]), data)
     for secret in secrets:
         data = data.replace(secret.encode(), b"x" * len(secret.encode()))
     return data
+
+
+def _refuse(word: str, data: bytes, secrets: Sequence[str]) -> None:
+    """HTTP/2 in which a secret is left."""
+    reader = Reader2()
+    reader.feed(data, 0.0)
+    for message in reader.messages:
+        for name, value in message.headers:
+            if name in _SECRET_HEADERS or _clean(value.encode(), secrets) != value.encode():
+                raise SecretLeft(f"an HTTP/2 connection is recorded without keys, and this one {word} {name}")
+        if _clean(message.body, secrets) != message.body:
+            raise SecretLeft(f"a secret in the body that an HTTP/2 connection {word} is cut by its frames")
 
 
 def _names() -> list[str]:

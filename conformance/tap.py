@@ -29,32 +29,34 @@ class Tap:
         self._connections = 0
 
     async def serve(self, client: trio.SocketStream) -> None:
-        """One connection of the client's."""
+        """One connection of the client's, until the server ends it, or the client takes no more."""
         self._connections += 1
         number = self._connections
         server = await trio.open_tcp_stream("127.0.0.1", self._port)
         async with client, server, trio.open_nursery() as nursery:
-            nursery.start_soon(self._pump, number, client, server, self.sent, SENT, nursery.cancel_scope)
-            nursery.start_soon(self._pump, number, server, client, self.got, GOT, nursery.cancel_scope)
+            nursery.start_soon(self._ask, number, client, server)
+            await self._answer(number, client, server)
+            nursery.cancel_scope.cancel()
 
-    async def _pump(
-        self,
-        number: int,
-        source: trio.SocketStream,
-        target: trio.SocketStream,
-        log: list[Block],
-        word: str,
-        scope: trio.CancelScope,
-    ) -> None:
-        """Until one side closes: then both are closed."""
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            while data := bytes(await source.receive_some(READ_SIZE)):
-                log.append(Block(word, number, self._clock(), data))
-                if word == GOT and b'"content":"word1 ' in data:
-                    self._began.touch()
+    async def _ask(self, number: int, client: trio.SocketStream, server: trio.SocketStream) -> None:
+        """A client that sends no more may have gone or not: the server is told just that."""
+        with suppress(trio.BrokenResourceError):
+            while data := bytes(await client.receive_some(READ_SIZE)):
+                self.sent.append(Block(SENT, number, self._clock(), data))
                 try:
-                    await target.send_all(data)
+                    await server.send_all(data)
                 except trio.BrokenResourceError:
                     return
-        log.append(Block(CLOSED, number, self._clock()))
-        scope.cancel()
+        self.sent.append(Block(CLOSED, number, self._clock()))
+        with suppress(trio.BrokenResourceError):
+            await server.send_eof()
+
+    async def _answer(self, number: int, client: trio.SocketStream, server: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            while data := bytes(await server.receive_some(READ_SIZE)):
+                self.got.append(Block(GOT, number, self._clock(), data))
+                if b'"content":"word1 ' in data:
+                    self._began.touch()
+                await client.send_all(data)
+        if not any(block.word == CLOSED and block.number == number for block in self.sent):
+            self.got.append(Block(CLOSED, number, self._clock()))

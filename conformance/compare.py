@@ -17,7 +17,22 @@ from conformance.messages import Message
 
 Json = Any
 
-_HEADERS: Final = ("retry-after", "retry-after-ms", "x-should-retry", "x-piproxy-dropped-params", "allow", "location")
+_HEADERS: Final = (
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "x-piproxy-dropped-params",
+    "allow",
+    "location",
+    "cache-control",
+    "access-control-allow-origin",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "vary",
+    "www-authenticate",
+)
 _CHANGING: Final = {"id", "created", "date"}
 _MADE_UP: Final = re.compile(r"call_req_[0-9a-f]{24}")
 _SECRET: Final = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
@@ -30,7 +45,8 @@ def rows(exchange: Exchange) -> list[str]:
     if answer is None:
         return ["no answer"]
     kind = (answer.get("content-type") or "").partition(";")[0]
-    found = [f"status {answer.status}", f"type {kind}"]
+    found = [f"first {value}" for name, value in answer.headers if name == ":early"]
+    found += [f"status {answer.status}", f"type {kind}"]
     found += [f"{name}: {answer.get(name)}" for name in _HEADERS if answer.get(name) is not None]
     if exchange.left:
         return [*found, "the client left"]
@@ -114,7 +130,8 @@ def _stream(body: bytes) -> list[str]:
     """The rows of a stream; deltas of one kind in a row are one."""
     found: list[tuple[str, str]] = []
     calls: dict[int, dict[str, str]] = {}
-    frames = 0
+    shapes: dict[str, None] = {}
+    ids: set[str] = set()
 
     def add(name: str, text: str) -> None:
         if found and found[-1][0] == name and name in ("content", "reasoning_content", "refusal"):
@@ -125,7 +142,6 @@ def _stream(body: bytes) -> list[str]:
         if not line.startswith("data:"):
             continue
         data = line[5:].strip()
-        frames += 1
         if data == "[DONE]":
             add("done", "")
             continue
@@ -134,6 +150,8 @@ def _stream(body: bytes) -> list[str]:
         except ValueError:
             add("garbage", data)
             continue
+        shapes[_shape(frame)] = None
+        ids.add(f"{frame.get('id')} {frame.get('created')}")
         if "error" in frame:
             add("error", json.dumps(frame["error"], ensure_ascii=False, sort_keys=True))
         for choice in frame.get("choices") or ():
@@ -146,7 +164,9 @@ def _stream(body: bytes) -> list[str]:
                 add("finish", choice["finish_reason"])
         for row in _usage(frame.get("usage")):
             add("usage", row)
-    result = []
+    result = [f"frames: {shape}" for shape in shapes]
+    if len(ids) > 1 + ("error" in dict(found)):
+        result.append(f"ids: {len(ids)} of one answer")
     for name, text in found:
         if name == "call":
             call = calls[int(text)]
@@ -157,6 +177,12 @@ def _stream(body: bytes) -> list[str]:
         else:
             result.append(text if name == "usage" else f"{name}: {text}")
     return result
+
+
+def _shape(frame: Json) -> str:
+    """What a frame has, whatever it says."""
+    choices = {", ".join(sorted(choice)) for choice in frame.get("choices") or ()}
+    return f"{frame.get('object')}, model {frame.get('model')}: {', '.join(sorted(frame))}; choices: {sorted(choices)}"
 
 
 def _add_calls(calls: dict[int, dict[str, str]], value: Json, add: Any) -> None:

@@ -19,7 +19,8 @@ class Message:
     """One request or response, as far as it came."""
 
     headers: list[tuple[str, str]] = field(default_factory=list)
-    """Names in lower case; ``:method``, ``:path`` and ``:status`` among them, for HTTP/1.1 too."""
+    """Names in lower case; ``:method``, ``:path`` and ``:status`` among them, for HTTP/1.1 too; ``:early``: the status
+    of an answer before the answer (100)."""
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
     """The body, with the moment at which each piece came."""
     began: float = 0.0
@@ -57,6 +58,7 @@ class Reader:
         self._role = role
         self._http = self._fresh()
         self._open: Message | None = None
+        self._early: list[tuple[str, str]] = []
 
     def feed(self, data: bytes, at: float) -> None:
         """Raises :class:`h11.RemoteProtocolError` for what is not HTTP."""
@@ -68,8 +70,11 @@ class Reader:
             if isinstance(event, h11.Request):
                 pseudo = [(":method", event.method.decode()), (":path", event.target.decode())]
                 self._begin(pseudo, event.headers, at)
+            elif isinstance(event, h11.InformationalResponse):
+                self._early.append((":early", str(event.status_code)))
             elif isinstance(event, h11.Response):
-                self._begin([(":status", str(event.status_code))], event.headers, at)
+                self._begin([(":status", str(event.status_code)), *self._early], event.headers, at)
+                self._early = []
             elif isinstance(event, h11.Data) and self._open is not None:
                 self._open.pieces.append((at, bytes(event.data)))
             elif isinstance(event, h11.EndOfMessage) and self._open is not None:

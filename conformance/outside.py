@@ -49,7 +49,8 @@ def compare_server(cases: Sequence[Case], base_url: str, key: str, upstream: int
     for client, count in total.items():
         print(f"{client:<{width}}  {count:>5}  {failed[client]:>6}")
     print(f"{'all':<{width}}  {len(cases):>5}  {len(wrong):>6}")
-    print("\nfirst thing that is wrong, in how many cases")
+    if wrong:
+        print("\nfirst thing that is wrong, in how many cases")
     for kind, count in Counter(_kind(texts[0]) for texts in wrong.values()).most_common():
         print(f"{count:>5}  {kind}")
     return 1 if wrong else 0

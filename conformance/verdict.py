@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import re
+from math import inf
 from typing import Final
 
 from conformance.blocks import CLOSED, GOT, SENT, Block, joined, numbers
-from conformance.case import Case, exchanges
+from conformance.case import Case, Exchange, exchanges
 from conformance.compare import difference, rows, upstream_rows
 from conformance.inside import Played
 from conformance.messages import Reader
 
 INSTANT: Final = 0.001
 """Virtual seconds; recordings are written in milliseconds."""
+_SAID: Final = re.compile(
+    rb'"(?:content|reasoning_content|arguments|text|thinking|partial_json|delta)": ?("(?:[^"\\]|\\.)+")'
+)
 
 
 def verdict(case: Case, played: Played) -> list[str]:
     """Differences between the recording and what piproxy did now."""
     found = [*played.troubles, *_answers(case, played), *_asked(case, played), *_left(case, played)]
-    return [text for text in (*found, *late(played)) if text]
+    return [text for text in (*found, *_ended(case, played), *late(played), *held(played)) if text]
 
 
 def _answers(case: Case, played: Played) -> list[str]:
@@ -63,8 +69,18 @@ def _left(case: Case, played: Played) -> list[str]:
     ]
 
 
+def _ended(case: Case, played: Played) -> list[str]:
+    """The connections that piproxy closes of itself."""
+    then, now, gone = (
+        {block.number for block in blocks if block.word == CLOSED}
+        for blocks in (case.recording.expected, played.recording.expected, case.recording.request)
+    )
+    found = [f"piproxy closed connection {number}, and leaves it open now" for number in sorted(then - now - gone)]
+    return [*found, *(f"piproxy closes connection {number} now" for number in sorted(now - then - gone))]
+
+
 def late(played: Played) -> list[str]:
-    """A stream's bytes reach the client in the instant in which the provider said them."""
+    """Bytes come to the client only when the provider says something, or the client does."""
     recording = played.recording
     spoken = [block.at for block in recording.upstream if block.word in (GOT, CLOSED)]
     asked = [block.at for block in recording.request]
@@ -74,3 +90,36 @@ def late(played: Played) -> list[str]:
         for block in recording.expected
         if block.word == GOT and min((abs(block.at - at) for at in moments), default=0.0) > INSTANT
     ]
+
+
+def held(played: Played) -> list[str]:
+    """What the provider says comes to a client who reads a stream in that instant, not with what it says next."""
+    recording = played.recording
+    talks = exchanges(recording.request, recording.expected)
+    gone = {block.number: block.at for block in recording.request if block.word == CLOSED}
+    found = []
+    for block in recording.upstream:
+        words = _words(block.data) if block.word == GOT else ""
+        open_now = [talk for talk in talks if _open(talk, block.at) and block.at < gone.get(talk.connection, inf)]
+        if words and open_now and all(_streams(talk) for talk in open_now):
+            pieces = (piece for talk in open_now if talk.response for piece in talk.response.pieces)
+            heard = b"".join(data for at, data in pieces if abs(at - block.at) <= INSTANT)
+            if words not in _words(heard):
+                found.append(f"the provider said {words!r} at {block.at:.3f} s, and it did not come in that instant")
+    return found
+
+
+def _open(talk: Exchange, at: float) -> bool:
+    ended = talk.response.ended if talk.response else None
+    return talk.request.began <= at and (ended is None or at <= ended)
+
+
+def _streams(talk: Exchange) -> bool:
+    return talk.response is not None and "event-stream" in (talk.response.get("content-type") or "")
+
+
+def _words(data: bytes) -> str:
+    """The text, thinking and arguments in a piece of a stream: a provider's, or piproxy's."""
+    if b'"type": "response.' in data and b'.delta"' not in data:
+        return ""  # all of it again, at its end
+    return "".join(json.loads(text) for text in _SAID.findall(data))

@@ -99,9 +99,23 @@ def _parallel(asked: Asked) -> Answer:
 
 
 def _structured(asked: Asked) -> Answer:
-    if asked.tools:  # libraries that get an object by way of a tool
-        return Answer(parts=(Call("call_up_1", next(iter(asked.tools)), _cut(RECIPE)),), finish="tool_calls")
+    if asked.tools:
+        return Answer(parts=(_filled(asked.tools, RECIPE),), finish="tool_calls")
     return said(RECIPE)
+
+
+def _filled(tools: Mapping[str, Json], text: str) -> Call:
+    """A call of the tool by which a library gets an object; an agent has it among its own."""
+    return Call("call_up_1", "StructuredOutput" if "StructuredOutput" in tools else next(iter(tools)), _cut(text))
+
+
+def _structured_reasoning(asked: Asked) -> Answer:
+    return Answer(parts=(Think(_cut(THOUGHT)), _filled(asked.tools, RECIPE)), finish="tool_calls")
+
+
+def _structured_abort(asked: Asked) -> Answer:
+    steps = json.dumps({"name": "Soup", "minutes": 20, "steps": LONG})
+    return Answer(parts=(_filled(asked.tools, steps),), finish="tool_calls", pause=0.1)
 
 
 def _reasoning(_: Asked) -> Answer:
@@ -110,6 +124,10 @@ def _reasoning(_: Asked) -> Answer:
 
 def _error(_: Asked) -> Answer:
     return Answer(status=400, message=REFUSAL)
+
+
+def _refused(_: Asked) -> Answer:
+    return Answer(status=401, message="Incorrect API key provided.")
 
 
 def _retry(asked: Asked) -> Answer:
@@ -165,6 +183,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "reasoning-whole": Scenario(_reasoning, {"text": TEXT, "reasoning": THOUGHT}, "thinking in a whole answer"),
     "error": Scenario(_error, {"error": REFUSAL}, "the provider refuses the request"),
     "error-stream": Scenario(_error, {"error": REFUSAL}, "the provider refuses a streamed request"),
+    "refused": Scenario(_refused, {"error": "Error code: 502"}, "the provider does not take piproxy's own key"),
     "retry": Scenario(_retry, {"text": TEXT}, "too many requests, then an answer"),
     "overloaded": Scenario(_overloaded, {"text": TEXT}, "the provider is overloaded, then it answers"),
     "abort": Scenario(_abort, {"left": True}, "the client leaves in the middle of a stream"),
@@ -182,6 +201,10 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "structured-retry": Scenario(
         _structured_retry, {"object": json.loads(RECIPE)}, "too many requests, then an object by way of a tool"
     ),
+    "structured-reasoning": Scenario(
+        _structured_reasoning, {"object": json.loads(RECIPE), "reasoning": THOUGHT}, "thinking, and then an object"
+    ),
+    "structured-abort": Scenario(_structured_abort, {"left": True}, "the client leaves an object that still grows"),
     "nobody": Scenario(_text, {"failed": True}, "a model that does not exist"),
     "together": Scenario(_text, {"text": "four answers"}, "four streams at once on one connection"),
     "byte-by-byte": Scenario(_text, {"text": TEXT}, "the request comes a byte at a time"),
@@ -193,6 +216,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "keep-alive": Scenario(_text, {"text": TEXT}, "three requests on one connection"),
     "pipelined": Scenario(_text, {"text": TEXT}, "three requests at once on one HTTP/1.1 connection"),
     "pipelined-abort": Scenario(_abort, {"left": True}, "a request waits behind the stream that is broken off"),
+    "half-closed": Scenario(_abort, {"left": True}, "the client closes its sending side and goes on reading"),
     "abort-early": Scenario(_abort, {"left": True}, "the client leaves before the answer begins"),
     "unknown-field": Scenario(_text, {"failed": True}, "a field that nobody knows"),
     "bad-json": Scenario(_text, {"failed": True}, "a body that is not JSON"),

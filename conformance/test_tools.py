@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hpack import Encoder
-from hyperframe.frame import HeadersFrame, SettingsFrame
+from hyperframe.frame import DataFrame, HeadersFrame, SettingsFrame
 
-from conformance.blocks import GOT, SENT, Block, dump, parse
-from conformance.case import Exchange, folders, load
+from conformance.blocks import CLOSED, GOT, SENT, Block, dump, parse
+from conformance.case import Exchange, exchanges, folders, load
 from conformance.clients import TABLE, clients
 from conformance.compare import difference, rows
+from conformance.inside import play
 from conformance.messages import PREFACE, Reader
 from conformance.record import KEY
 from conformance.scenarios import SCENARIOS
 from conformance.strip import SecretLeft, stripped
 from conformance.vendors import UPSTREAM_KEY
+from conformance.verdict import held, late, verdict
 
 README = Path(__file__).with_name("README.md")
 
@@ -73,13 +77,42 @@ def test_secrets_are_taken_out(line: str) -> None:
         assert [len(block.data) for block in clean] == [len(block.data) for block in blocks]
 
 
-def test_http2_with_a_key_is_not_recorded() -> None:
-    """HTTP/2 hides headers from a search, so a connection that carries a key is refused."""
-    frame = HeadersFrame(1, flags=["END_HEADERS", "END_STREAM"])
-    frame.data = Encoder().encode([(":method", "GET"), ("authorization", "Bearer key")])
-    data = PREFACE + SettingsFrame(0).serialize() + frame.serialize()
+def over_http2(*headers: tuple[str, str], bodies: Sequence[bytes] = ()) -> bytes:
+    """A request, its body in these frames."""
+    head = HeadersFrame(1, flags=["END_HEADERS"])
+    head.data = Encoder().encode([(":method", "POST"), *headers])
+    data = [DataFrame(1, body).serialize() for body in bodies]
+    end = DataFrame(1, b"", flags=["END_STREAM"]).serialize()
+    return b"".join((PREFACE, SettingsFrame(0).serialize(), head.serialize(), *data, end))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        over_http2(("authorization", "Bearer key")),
+        over_http2(("x-other", "sk-proj-SECRETSECRETSECRET")),
+        over_http2(("x-other", "of named-SECRETSECRET")),
+        over_http2(bodies=[b"named-SECRE", b"TSECRET"]),
+    ],
+    ids=["authorization", "token", "name", "cut"],
+)
+def test_http2_with_a_secret_is_not_recorded(data: bytes) -> None:
+    """HTTP/2 hides headers from a search and cuts bodies, so a connection that carries a secret there is refused."""
     with pytest.raises(SecretLeft):
-        stripped([Block(SENT, 1, 0.0, data)])
+        stripped([Block(SENT, 1, 0.0, data)], ["named-SECRETSECRET"])
+
+
+def test_secrets_are_taken_out_of_http2_bodies() -> None:
+    """What stands in one frame goes as it does from HTTP/1.1."""
+    (clean,) = stripped([Block(SENT, 1, 0.0, over_http2(bodies=[b"a named-SECRETSECRET b"]))], ["named-SECRETSECRET"])
+    assert clean.data == over_http2(bodies=[b"a " + b"x" * 18 + b" b"])
+
+
+def test_a_cookie_of_http2_is_not_recorded() -> None:
+    """The server's side is looked at, too."""
+    answer = over_http2(("set-cookie", "a=b")).removeprefix(PREFACE)
+    with pytest.raises(SecretLeft):
+        stripped([Block(SENT, 1, 0.0, over_http2()), Block(GOT, 1, 0.1, answer)])
 
 
 @pytest.mark.parametrize("name", ["request", "upstream", "expected"])
@@ -101,11 +134,58 @@ def test_white_space_matters() -> None:
     assert '-content: " Hello "' in difference(old, new, "answer")
 
 
+def test_what_a_frame_is_matters() -> None:
+    """A chunk that is called something else, has something more, or bears another id than the one before it."""
+    plain = frames("Hel", "lo")
+    for old, new in (
+        (b'"id"', b'"name"'),
+        (b'"choices"', b'"usage": null, "choices"'),
+        (b'"delta"', b'"index": 0, "delta"'),
+    ):
+        assert rows(answered(plain.replace(old, new))) != rows(answered(plain))
+    assert rows(answered(plain.replace(b"c1", b"c2", 1))) != rows(answered(plain))
+
+
 def test_statuses_matter() -> None:
     """The same words with another status are another answer."""
     body = b'{"error":{"message":"no"}}'
     refused, failed = (answered(body, status=status, kind="application/json") for status in (400, 500))
     assert rows(refused) != rows(failed)
+
+
+def test_a_word_that_is_held_back_is_found() -> None:
+    """A stream whose pieces come only with the provider's next ones differs, although each comes when something did."""
+    (folder,) = folders("/openai-python/stream-anthropic")
+    played = play(load(folder))
+    assert not held(played)
+    spoken = sorted({block.at for block in played.recording.upstream if block.word == GOT})
+    for block in [block for block in played.recording.expected if block.word == GOT]:
+        after = next((at for at in spoken if at > block.at), block.at)
+        played.recording.expected.remove(block)
+        played.recording.expected.append(replace(block, at=after))
+    assert not late(played)
+    assert "'  Grüße f' at" in "".join(held(played))
+
+
+def test_a_connection_that_stays_open_is_found() -> None:
+    """Piproxy has to close what it closed in the recording, and nothing else."""
+    (folder,) = folders("/raw/connection-close")
+    case = load(folder)
+    played = play(case)
+    closed = [block for block in played.recording.expected if block.word == CLOSED]
+    played.recording.expected.remove(closed[0])
+    assert verdict(case, played) == ["piproxy closed connection 1, and leaves it open now"]
+    case.recording.expected = [block for block in case.recording.expected if block.word != CLOSED]
+    played.recording.expected += closed
+    assert verdict(case, played) == ["piproxy closes connection 1 now"]
+
+
+def test_an_answer_before_the_answer_is_seen() -> None:
+    """100 Continue is a part of what a server says."""
+    (folder,) = folders("/raw/expect-continue")
+    recording = load(folder).recording
+    (talk,) = exchanges(recording.request, recording.expected)
+    assert rows(talk)[:2] == ["first 100", "status 200"]
 
 
 def test_every_case_is_known() -> None:
@@ -131,10 +211,10 @@ CELLS = {
     "tools": {"tools", "tools-stream", "agent", "called", "structured-tool"},
     "image": {"image", "structured-image"},
     "structured": {"structured"},
-    "reasoning": {"reasoning", "reasoning-whole"},
+    "reasoning": {"reasoning", "reasoning-whole", "structured-reasoning"},
     "error": {"error", "error-stream", "structured-error"},
     "retry": {"retry", "overloaded", "structured-retry"},
-    "abort": {"abort", "abort-whole", "abort-early"},
+    "abort": {"abort", "abort-whole", "abort-early", "structured-abort"},
 }
 """What every client should be seen doing, and the scenarios that show it."""
 

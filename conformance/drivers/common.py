@@ -35,7 +35,7 @@ TOOL: Final[Any] = {
     "type": "function",
     "function": {"name": "get_weather", "description": "The weather in a city", "parameters": PARAMETERS},
 }
-RETRIED: Final = ("retry", "structured-retry", "overloaded", "cut")
+RETRIED: Final = ("refused", "retry", "structured-retry", "overloaded", "cut")
 """Scenarios in which the client may ask again."""
 
 

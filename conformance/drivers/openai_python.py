@@ -168,7 +168,7 @@ async def together(task: Task) -> dict[str, Any]:
 async def play(task: Task) -> dict[str, Any]:
     asked = Asked(task)
     match task.scenario:
-        case "text" | "retry" | "overloaded" | "error":
+        case "text" | "retry" | "refused" | "overloaded" | "error":
             return {"text": (await asked.whole()).choices[0].message.content}
         case "length":
             choice = (await asked.whole(max_tokens=5)).choices[0]

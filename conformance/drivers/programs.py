@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from common import PNG, QUESTION, SCHEMA, TOOL, Task, serve
 
@@ -77,6 +78,28 @@ def opencode(task: Task) -> Command:
     return [f"{task.bin}/opencode", "run", "-m", f"piproxy/{task.model}", asked(task), *words], environ
 
 
+def object_of_opencode(task: Task, environ: dict[str, str]) -> dict[str, Any]:
+    """An object after a schema, which only opencode's server takes."""
+    command = [f"{task.bin}/opencode", "serve", "--port", "0"]
+    process = subprocess.Popen(command, env=environ, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        address = next(line.split()[-1] for line in process.stdout if "http://" in line)
+
+        def ask(path: str, body: Any) -> Any:
+            headers = {"Content-Type": "application/json"}
+            with urlopen(Request(address + path, json.dumps(body).encode(), headers), timeout=LONGEST) as answer:
+                return json.loads(answer.read())
+
+        session = ask("/session", {})["id"]
+        wish = {"format": {"type": "json_schema", "schema": SCHEMA}, "parts": [{"type": "text", "text": QUESTION}]}
+        model = {"providerID": "piproxy", "modelID": task.model}
+        return {"object": ask(f"/session/{session}/message", {"model": model, **wish})["info"].get("structured")}
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def continue_cli(task: Task) -> Command:
     """Continue's ``cn`` without a terminal."""
     path = HOME / "continue.yaml"
@@ -105,6 +128,7 @@ def aider(task: Task) -> Command:
 def promptfoo(task: Task) -> Command:
     """promptfoo, one prompt for one provider."""
     config: Any = {"apiBaseUrl": task.base_url, "apiKey": task.key, "max_tokens": 100, "temperature": 0.5}
+    config["maxRetries"] = task.retries
     if task.scenario == "structured":
         shape = {"name": "recipe", "strict": True, "schema": SCHEMA}
         config["response_format"] = {"type": "json_schema", "json_schema": shape}
@@ -127,8 +151,9 @@ def promptfoo(task: Task) -> Command:
         "PROMPTFOO_DISABLE_TELEMETRY": "1",
         "PROMPTFOO_DISABLE_UPDATE": "1",
         "PROMPTFOO_DISABLE_REMOTE_GENERATION": "1",
-        "PROMPTFOO_MAX_RETRIES": str(task.retries),
     }
+    if task.scenario == "abort-whole":
+        environ["REQUEST_TIMEOUT_MS"] = "1000"
     words = ["--no-cache", "--no-share", "--no-table", "--no-progress-bar", "--no-write", "-o", "out.json"]
     return [f"{task.bin}/promptfoo", "eval", "-c", "suite.json", *words], environ
 
@@ -154,6 +179,8 @@ def play(task: Task) -> dict[str, Any]:
     command, extra = PROGRAMS[task.mode](task)
     node = os.environ.get("NODE_BIN", "")
     environ = {**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "CI": "1", **extra}
+    if (task.mode, task.scenario) == ("opencode", "structured"):
+        return object_of_opencode(task, environ)
     process = subprocess.Popen(command, env=environ, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1)
     if task.scenario == "abort":
         until = time.monotonic() + LONGEST
@@ -181,7 +208,7 @@ def play(task: Task) -> dict[str, Any]:
 def _of_promptfoo(found: Any) -> dict[str, Any]:
     result = found["results"]["results"][0]
     if result.get("error"):
-        return {"error": result["error"], "failed": True}
+        return {"error": result["error"], "failed": True, "left": "timed out" in result["error"]}
     output = result["response"]["output"]
     seen: dict[str, Any] = {"text": output if isinstance(output, str) else "", "inside": True}
     if isinstance(output, dict):

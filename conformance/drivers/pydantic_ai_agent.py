@@ -33,6 +33,10 @@ async def ask(task: Task, model: Any) -> dict[str, Any]:
         calls.append({"city": city, "unit": unit})
         return RESULT
 
+    async def watch(_: Any, events: Any) -> None:
+        async for _ in events:
+            pass
+
     match task.scenario:
         case "text" | "retry" | "overloaded" | "error":
             return {"text": (await agent.run(QUESTION)).output}
@@ -52,11 +56,6 @@ async def ask(task: Task, model: Any) -> dict[str, Any]:
             armed: Any = Agent(model, tools=[get_weather], retries=0)
             if task.scenario == "tools":
                 return {"text": (await armed.run(QUESTION)).output, "calls": calls}
-
-            async def watch(_: Any, events: Any) -> None:
-                async for _ in events:
-                    pass
-
             return {"text": (await armed.run(QUESTION, event_stream_handler=watch)).output, "calls": calls}
         case "image":
             image = BinaryContent(base64.b64decode(PNG), media_type="image/png")
@@ -69,7 +68,8 @@ async def ask(task: Task, model: Any) -> dict[str, Any]:
             return {"object": (await by_tool.run(QUESTION)).output.model_dump()}
         case "reasoning" | "reasoning-whole":
             settings = {"openai_reasoning_effort": "high"}
-            result = await agent.run(QUESTION, model_settings=settings)
+            streamed = watch if task.scenario == "reasoning" else None
+            result = await agent.run(QUESTION, model_settings=settings, event_stream_handler=streamed)
             parts = result.all_messages()[-1].parts
             thought = "".join(part.content for part in parts if part.part_kind == "thinking")
             return {"text": result.output, "reasoning": thought}

@@ -110,6 +110,11 @@ def play(task: Task) -> dict[str, Any]:
             line.until(b"word3")
             line.socket.close()
             return {"left": True}
+        case "half-closed":
+            line.socket.sendall(line.request(stream=True))
+            line.until(b"word3")
+            line.socket.shutdown(socket.SHUT_WR)
+            return {"left": b"[DONE]" not in line.rest()}
         case "abort-early":
             line.socket.sendall(line.request(stream=True))
             time.sleep(0.05)

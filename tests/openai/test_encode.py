@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -309,12 +310,37 @@ def test_text_is_written_byte_for_byte() -> None:
     assert len(frames.splitlines()) == 8
 
 
-def test_a_pair_split_over_two_deltas_can_be_joined_by_the_client() -> None:
-    """Half of a surrogate pair is escaped, so that the frame is UTF-8 and the halves make one character again."""
-    events: list[Event] = [Started(), TextDelta("\ud83d"), TextDelta("\ude00"), Finish("stop")]
-    joined = "".join(delta.get("content") or "" for delta in _deltas(_stream().feed(events)))
-    assert joined.encode("utf-16", "surrogatepass").decode("utf-16") == "😀"
-    assert _whole(events)["choices"][0]["message"]["content"] == "😀"
+@pytest.mark.parametrize("kind", [TextDelta, ReasoningDelta, RefusalDelta, lambda text: ToolCallDelta(0, text)])
+def test_a_pair_that_a_provider_split_is_one_character_again(kind: Callable[[str], Event]) -> None:
+    """Its first half waits for the second one, whatever is said elsewhere meanwhile; no client has to read a half."""
+    pieces = ["a\ud83d", "\ude00\ud83d", "\ude01", "b😀"]
+    elsewhere = ReasoningDelta("hm ") if kind is TextDelta else TextDelta("hm ")
+    events: list[Event] = [Started(), ToolCallStart(0, "c", "f")]
+    events += [event for piece in pieces for event in (kind(piece), elsewhere)]
+    frames = _stream().feed([*events, Finish("stop")])
+    assert b"\\ud" not in frames
+    deltas = _deltas(frames)
+    for delta in deltas:
+        delta.update(delta.pop("tool_calls", [{"function": {}}])[0]["function"])
+    said = ["".join(delta.get(name) or "" for delta in deltas) for name in ("content", "reasoning_content", "refusal")]
+    said += ["".join(delta.get("arguments", "") for delta in deltas)]
+    assert "a😀😁b😀" in said
+
+
+def test_half_a_character_is_told_as_it_is() -> None:
+    """The second half never came: what there is of it is escaped, in its order, and the frame is UTF-8."""
+    events: list[Event] = [
+        Started(),
+        TextDelta("a\ud83d"),
+        ReasoningDelta("\ud83d"),
+        TextDelta("b\ud83d"),
+        Finish("stop"),
+    ]
+    deltas = [chunk["choices"][0]["delta"] for chunk in _chunks(_stream().feed(events))]
+    assert "".join(delta.get("content", "") for delta in deltas) == "a\ud83db\ud83d"
+    assert "".join(delta.get("reasoning_content", "") for delta in deltas) == "\ud83d"
+    whole = json.loads(_fold().feed(events))["choices"][0]["message"]
+    assert (whole["content"], whole["reasoning_content"]) == ("a\ud83db\ud83d", "\ud83d")
 
 
 def test_an_empty_delta_makes_no_chunk() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Hashable
+from typing import Final, TypeVar
 
 from piproxy.events import FinishReason, ToolCallStart
 from piproxy.jsontext import Json
@@ -53,6 +54,23 @@ class Details:
             if isinstance(item, dict):
                 self.items.append({**item, "index": len(self.items)})
         return self.items[start:]
+
+
+Channel = TypeVar("Channel", bound=Hashable)
+
+
+def joined(held: dict[Channel, str], channel: Channel, text: str) -> str:
+    """The text without a first half of a surrogate pair at its end, and with the one that was ``held`` back before.
+
+    Providers that count in UTF-16 split a pair over two deltas. A half is no text: it cannot be UTF-8, and what clients
+    read from an escape they cannot print, or refuse.
+    """
+    if half := held.pop(channel, ""):
+        text = (half + text).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    if "\ud800" <= text[-1] <= "\udbff":
+        held[channel] = text[-1]
+        return text[:-1]
+    return text
 
 
 def call_object(event: ToolCallStart, text: str) -> dict[str, Json]:

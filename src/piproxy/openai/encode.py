@@ -25,12 +25,14 @@ from piproxy.events import (
 )
 from piproxy.jsontext import Json, dump
 from piproxy.openai import failures
-from piproxy.openai.answer import Calls, Details, call_object
+from piproxy.openai.answer import Calls, Details, call_object, joined
 from piproxy.openai.usage import usage_object
 
 Price: TypeAlias = Callable[[Usage], float | None]
 
 _DONE: Final = b"data: [DONE]\n\n"
+_HIGHEST: Final = "\ud7ff"
+"""The last character before the halves of surrogate pairs."""
 
 
 class StreamEncoder:
@@ -53,6 +55,7 @@ class StreamEncoder:
         self._price = price
         self._calls = Calls()
         self._details = Details() if opaque else None
+        self._halves: dict[str | int, str] = {}
         self._begun = False
         self.done = False
         self.usage: Usage | None = None
@@ -68,8 +71,11 @@ class StreamEncoder:
                 self._begun = True
                 frames.append(self._head + b'{"role":"assistant","content":""}' + self._tail)
             if type(event) is TextDelta:
-                if event.text:
-                    frames.append(self._text + dump(event.text) + self._text_tail)
+                text = event.text
+                if text and (text[-1] > _HIGHEST or self._halves):
+                    text = joined(self._halves, "content", text)
+                if text:
+                    frames.append(self._text + dump(text) + self._text_tail)
             else:
                 frames.append(self._other(event))
         return b"".join(frames)
@@ -88,14 +94,14 @@ class StreamEncoder:
     def _other(self, event: Event) -> bytes:
         match event:
             case ReasoningDelta(text):
-                return self._chunk(b'{"reasoning_content":' + dump(text) + b"}") if text else b""
+                return self._said("reasoning_content", text)
             case ToolCallDelta(index, arguments):
-                return self._arguments(index, arguments) if arguments else b""
+                return self._said(index, arguments)
             case ToolCallStart():
                 self._calls.start(event)
                 return self._chunk(dump({"tool_calls": [{"index": event.index, **call_object(event, "")}]}))
             case RefusalDelta(text):
-                return self._chunk(b'{"refusal":' + dump(text) + b"}") if text else b""
+                return self._said("refusal", text)
             case LogprobsDelta(value):
                 return self._head + b'{},"logprobs":' + dump(value) + b',"finish_reason":null' + self._end
             case Usage():
@@ -109,6 +115,17 @@ class StreamEncoder:
                 pass
         return b""
 
+    def _said(self, channel: str | int, text: str) -> bytes:
+        """A piece for a member of the message, or for the call of that index."""
+        if text and (text[-1] > _HIGHEST or self._halves):
+            text = joined(self._halves, channel, text)
+        return self._piece(channel, text) if text else b""
+
+    def _piece(self, channel: str | int, text: str) -> bytes:
+        if isinstance(channel, int):
+            return self._arguments(channel, text)
+        return self._chunk(b'{"%b":%b}' % (channel.encode(), dump(text)))
+
     def _chunk(self, delta: bytes) -> bytes:
         return self._head + delta + self._tail
 
@@ -120,7 +137,8 @@ class StreamEncoder:
         return self._chunk(start + dump(text) + b"}}]}")
 
     def _finish(self, reason: FinishReason) -> bytes:
-        frames = [self._arguments(index, "{}") for index in self._calls.empty(reason)]
+        frames = [self._piece(channel, half) for channel, half in self._halves.items()]
+        frames += [self._arguments(index, "{}") for index in self._calls.empty(reason)]
         self.finish = self._calls.reason(reason)
         self.done = True
         frames.append(self._head + b'{},"logprobs":null,"finish_reason":' + dump(self.finish) + self._end)

@@ -111,7 +111,6 @@ class Counts:
     requests: int = 0
     aborts: int = 0
     faults: int = 0
-    left_alone: int = 0
     wrong: Counter[str] = field(default_factory=Counter)
 
 
@@ -143,7 +142,6 @@ class Client:
             with trio.move_on_after(dice.random() * 0.25) as scope:
                 await self._complete(body, fault, model)
             counts.aborts += scope.cancelled_caught
-            counts.left_alone += not scope.cancelled_caught
         else:
             await self._complete(body, fault, model)
 

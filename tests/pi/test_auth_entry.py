@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import math
+from typing import Final
+from unittest.mock import ANY
+
 import pytest
 
 from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, UnusableEntry, find_entry, read_entry
+
+AD: Final = {"A": "1", "D": "d"}
 
 
 @pytest.mark.parametrize(
@@ -13,10 +19,10 @@ from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, UnusableEntry, find_e
         ({"type": "api_key", "key": None, "env": None}, ApiKeyEntry()),
         ({"type": "api_key", "env": {"A": "b"}}, ApiKeyEntry(None, {"A": "b"})),
         ({"type": "api_key", "key": 1}, UnusableEntry("key is not a string")),
-        ({"type": "api_key", "env": {"A": 1}}, UnusableEntry("env is not an object of strings")),
-        ({"type": "oauth", "access": "a", "refresh": "r"}, UnusableEntry("expires is not a number")),
-        ({"type": "oauth", "access": "a", "refresh": "r", "expires": True}, UnusableEntry("expires is not a number")),
-        ({"type": "oauth", "access": "a", "expires": 1}, UnusableEntry("access or refresh is missing")),
+        ({"type": "api_key", "key": "k", "env": {"A": 1, "B": None, "C": ["x"], "D": "d"}}, ApiKeyEntry("k", AD)),
+        ({"type": "api_key", "key": "k", "env": ["A"]}, ApiKeyEntry("k")),
+        ({"type": "oauth", "refresh": "r", "expires": 1}, UnusableEntry("access or refresh is no text")),
+        ({"type": "oauth", "access": "a", "refresh": 1}, UnusableEntry("access or refresh is no text")),
         ({"type": "magic"}, UnusableEntry("unknown type 'magic'")),
         ({"key": "k"}, UnusableEntry("the entry has no type")),
         ("sk-x", UnusableEntry("the entry is not an object")),
@@ -26,6 +32,34 @@ from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, UnusableEntry, find_e
 def test_every_shape_is_read(value: object, entry: object) -> None:
     """pi-on-disk.md, 1.5 and 2.1: what pi would not use owns its provider and configures nothing."""
     assert read_entry(value) == entry
+
+
+@pytest.mark.parametrize(
+    ("members", "expires"),
+    [
+        ({"expires": 5}, 5),
+        ({"expires": 5.5}, 5.5),
+        ({"expires": None}, 0),
+        ({"expires": True}, 1),
+        ({"expires": "1796200000000"}, 1796200000000),
+        ({"expires": math.inf}, math.inf),
+        ({"expires": -math.inf}, -math.inf),
+        ({"expires": "NaN"}, math.inf),
+        ({"expires": "soon"}, math.inf),
+        ({"expires": {}}, math.inf),
+        ({}, math.inf),
+    ],
+)
+def test_an_end_is_what_javascript_takes_it_for(members: dict[str, object], expires: float) -> None:
+    """pi compares without looking: its own NaN, stored as null, means a renewal; what is no number never comes."""
+    entry = read_entry({"type": "oauth", "access": "a", "refresh": "r", **members})
+    assert isinstance(entry, OAuthEntry)
+    assert entry.expires == expires
+
+
+def test_a_login_without_a_refresh_token_is_one() -> None:
+    """As long as its token lasts."""
+    assert read_entry({"type": "oauth", "access": "a", "expires": 5}) == OAuthEntry("a", "", 5, ANY)
 
 
 def test_a_login_keeps_its_extras() -> None:

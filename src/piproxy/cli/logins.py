@@ -82,17 +82,21 @@ def _login(provider: str, login: Login, models: str) -> Finding:
     if login.entry is None:
         return Finding("ok", said)
     until = login.entry.expires / 1000
+    end = _date(until)
     again = f"Log in again: run pi, /login, {provider}."
     renewed = f"Use {provider} in pi, whose extension renews the login; piproxy reads the renewed one. Or log in again."
     if until > time.time():
+        if end is None:
+            return Finding("ok", f"{said}, does not expire")
         if login.flow is not None:
-            return Finding("ok", f"{said}, valid until {_date(until)}")
-        return Finding("note", f"{said}, valid until {_date(until)}, and only a pi extension can refresh it", renewed)
+            return Finding("ok", f"{said}, valid until {end}")
+        return Finding("note", f"{said}, valid until {end}, and only a pi extension can refresh it", renewed)
+    expired = f"expired since {end}" if end else "expired"
     if login.flow is None:
-        return Finding("error", f"{said}, expired since {_date(until)}; only a pi extension can refresh it", renewed)
+        return Finding("error", f"{said}, {expired}; only a pi extension can refresh it", renewed)
     if not login.entry.refresh:
-        return Finding("error", f"{said}, expired since {_date(until)} and cannot be refreshed", again)
-    return Finding("ok", f"{said}, expired since {_date(until)}, will be refreshed with the next request")
+        return Finding("error", f"{said}, {expired} and cannot be refreshed", again)
+    return Finding("ok", f"{said}, {expired}, will be refreshed with the next request")
 
 
 def _said(login: Login) -> str:
@@ -182,8 +186,9 @@ def _next_step(provider: str, problem: str, where: Path) -> str:
     return f"Look at {provider} in {where}, or run pi and /login."
 
 
-def _date(seconds: float) -> str:
+def _date(seconds: float) -> str | None:
+    """``None`` beyond all calendars: no date of a token that ends, and none that anybody stored."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC") if seconds else None
     except (ValueError, OverflowError, OSError):
-        return "a date beyond all calendars"
+        return None

@@ -21,11 +21,13 @@ class ApiKeyEntry:
 
 @dataclass(frozen=True, slots=True)
 class OAuthEntry:
-    """``{"type": "oauth", "access", "refresh", "expires", …}``; ``expires`` in milliseconds since the epoch."""
+    """``{"type": "oauth", "access", "refresh", "expires", …}``."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
+    """Empty: there is none, and the login lasts as long as its token."""
     expires: float
+    """Milliseconds since the epoch; infinite where pi sees no end."""
     raw: Mapping[str, Json] = field(default_factory=dict, repr=False)
     """The whole entry, provider's extras included."""
 
@@ -74,20 +76,30 @@ def find_entry(entries: Mapping[str, Json], provider: str) -> tuple[str, StoredE
 
 
 def _api_key(value: dict[str, Json]) -> StoredEntry:
-    key, env = value.get("key"), value.get("env", {})
+    """The key counts whatever ``env`` is, as in pi; of ``env`` texts and whole numbers do."""
+    key, env = value.get("key"), value.get("env")
     if key is not None and not isinstance(key, str):
         return UnusableEntry("key is not a string")
-    if env is None:
-        env = {}
-    if not isinstance(env, dict) or not all(isinstance(item, str) for item in env.values()):
-        return UnusableEntry("env is not an object of strings")
-    return ApiKeyEntry(key, env)
+    if not isinstance(env, dict):
+        return ApiKeyEntry(key)
+    good = {name: item for name, item in env.items() if isinstance(item, str | int) and not isinstance(item, bool)}
+    return ApiKeyEntry(key, {name: str(item) for name, item in good.items()})
 
 
 def _oauth(value: dict[str, Json]) -> StoredEntry:
-    access, refresh, expires = value.get("access"), value.get("refresh"), value.get("expires")
+    access, refresh = value.get("access"), value.get("refresh", "")
     if not isinstance(access, str) or not isinstance(refresh, str):
-        return UnusableEntry("access or refresh is missing")
-    if isinstance(expires, bool) or not isinstance(expires, int | float) or not math.isfinite(expires):
-        return UnusableEntry("expires is not a number")
-    return OAuthEntry(access, refresh, expires, value)
+        return UnusableEntry("access or refresh is no text")
+    return OAuthEntry(access, refresh, _milliseconds(value.get("expires", math.inf)), value)
+
+
+def _milliseconds(expires: Json) -> float:
+    """As JavaScript compares it: ``null``, which is what it writes for NaN, is long ago, and what is no number has
+    never come."""
+    if expires is None:
+        return 0
+    try:
+        number = float(expires) if isinstance(expires, str) else expires
+        return number if isinstance(number, int | float) and not math.isnan(number) else math.inf
+    except ValueError:
+        return math.inf

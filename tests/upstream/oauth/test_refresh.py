@@ -537,6 +537,15 @@ async def test_a_lock_that_stays_busy_leaves_a_valid_token_in_use(tmp_path: Path
         assert caught.value.passing
 
 
+async def test_an_expired_login_without_a_refresh_token_is_over(tmp_path: Path) -> None:
+    """Nobody is asked for a new one with nothing in hand."""
+    old = entry(left=-1, refresh="")
+    async with house(tmp_path, {"xai": old}, []) as home:
+        with pytest.raises(CredentialError, match=r"has expired .*nothing to renew it with.*/login xai") as caught:
+            await home.refresher.fresh(login_of(old, "xai", "xai"))
+        assert not caught.value.passing
+
+
 async def test_a_login_without_an_entry_is_no_login(tmp_path: Path) -> None:
     """What to do is said."""
     async with house(tmp_path, {}, []) as home:

@@ -175,6 +175,8 @@ class Refresher:
 
     async def _ask(self, flow: Flow, entry: OAuthEntry, login: Login) -> Entry:
         """The calls; raises :class:`Refused`."""
+        if not entry.refresh:
+            raise Refused("auth.json holds nothing to renew it with", final=True)
         try:
             with trio.move_on_after(BUDGET):
                 reply = await self._reply(flow, flow.request(entry, Context(self._environ, login.gateway)))

@@ -19,6 +19,8 @@ CASES = {
     "comments": (b": keep-alive\n\n: x\ndata: a\n\n", [Frame("a")]),
     "ids and retries": (b"id: 7\nretry: 10\ndata: a\n\n", [Frame("a")]),
     "empty data": (b"data:\n\ndata\n\n", [Frame(""), Frame("")]),
+    "empty text": (b"data: \n\ndata: b\n\n", [Frame(""), Frame("b")]),
+    "two blank lines": (b"data: a\n\n\ndata: b\n\n", [Frame("a"), Frame("b")]),
     "byte order mark": (b"\xef\xbb\xbfdata: a\n\n", [Frame("a")]),
     "unicode line ends are text": ("data: a\u2028b\x85c\x0bd\x0ce\n\n".encode(), [Frame("a\u2028b\x85c\x0bd\x0ce")]),
     "split code points": ("data: \U0001f600é\n\n".encode(), [Frame("\U0001f600é")]),

@@ -12,6 +12,7 @@ from piproxy.errors import UpstreamBroken
 
 _MAX_LINE: Final = 16 * 1024
 """Bytes of a chunk's size line with its extensions, or of a trailer line."""
+_MAX_DIGITS: Final = 16
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -88,9 +89,9 @@ class ChunkedReader:
             # One whole chunk, as nearly every read of a slow stream is.
             start = data.find(b"\r\n", 1, 18)
             if start > 0 and data.endswith(b"\r\n") and _HEX.issuperset(data[:start]):
-                body = data[start + 2 : -2]
-                if body and len(body) == int(data[:start], 16):
-                    return body
+                length = int(data[:start], 16)
+                if length and length == len(data) - start - 4:
+                    return data[start + 2 : -2]
         if self._pending:
             data = self._pending + data
             self._pending = b""
@@ -113,6 +114,10 @@ class ChunkedReader:
                 break
             line = data[at:line_end].rstrip(b"\r")
             at = line_end + 1
+            if 0 < len(line) <= _MAX_DIGITS and not (self._after_data or self._trailers) and _HEX.issuperset(line):
+                self._left = int(line, 16)
+                self._trailers = not self._left
+                continue
             try:
                 self._line(line)
             except UpstreamBroken as error:
@@ -139,7 +144,7 @@ class ChunkedReader:
             self.done = not line
         else:
             text = line.partition(b";")[0].strip()
-            if not text or len(text) > 16 or not _HEX.issuperset(text):
+            if not text or len(text) > _MAX_DIGITS or not _HEX.issuperset(text):
                 raise UpstreamBroken("The provider's answer has a chunk without a size.")
             self._left = int(text, 16)
             self._trailers = not self._left

@@ -55,6 +55,8 @@ class SSEReader:
                     return []
         if (only := self.only(data)) is not None:
             return [Frame(only)]
+        if (several := self._several(data)) is not None:
+            return several
         self._size += len(data)
         if b"\n" not in data and b"\r" not in data:
             self._rest.append(data)
@@ -90,6 +92,25 @@ class SSEReader:
         ):
             return data[6:-2].decode("utf-8", "replace")
         return None
+
+    def _several(self, data: bytes) -> list[Frame] | None:
+        """The same for frames that arrived together."""
+        if (
+            not data.endswith(b"\n\n")
+            or len(data) > self._max
+            or b"\r" in data
+            or self._rest
+            or self._data
+            or self._event
+        ):
+            return None
+        frames: list[Frame] = []
+        for piece in data[:-2].split(b"\n\n"):
+            if not piece.startswith(b"data: ") or b"\n" in piece:
+                return None
+            frames.append(Frame(piece[6:].decode("utf-8", "replace")))
+        self._first = False
+        return frames
 
     def end(self) -> list[Frame]:
         """The connection ended: what was not followed by a blank line counts as a frame, too."""

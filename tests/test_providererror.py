@@ -226,6 +226,28 @@ def test_provider_may_forbid_a_retry() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("7", True),
+        (" 7 ", True),
+        ("0.25", True),
+        ("Sun, 22 Nov 2026 18:00:00 GMT", True),
+        ("", False),
+        ("-3", False),
+        ("soon", False),
+        ("7, 8", False),
+        ("nan", False),
+        ("1e9", False),
+        ("\u0667", False),
+    ],
+)
+def test_a_pause_is_told_if_it_can_be_read(value: str, told: bool) -> None:
+    """SDKs and other clients read seconds or HTTP's date; a header in no such form says nothing to them."""
+    headers = provider_error(429, Complaint("x"), {"Retry-After": value, "x-should-retry": "perhaps"}).headers
+    assert dict(headers) == ({"retry-after": value.strip()} if told else {})
+
+
+@pytest.mark.parametrize(
     ("kind", "status"),
     [("quota", 429), ("overflow", 400), ("server", 502), ("timeout", 504), ("not_found", 404), ("overloaded", 503)],
 )

@@ -149,6 +149,14 @@ _ANSWER: Final[Mapping[Kind, tuple[int, str, str | None]]] = {
 }
 _LAST_WORD: Final = frozenset(("quota", "auth"))
 """Trying again will not help."""
+_RETRY: Final[Mapping[str, re.Pattern[str]]] = {
+    "retry-after": re.compile(
+        r"[0-9]{1,9}(\.[0-9]{1,9})?|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"
+    ),
+    "retry-after-ms": re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?"),
+    "x-should-retry": re.compile(r"true|false"),
+}
+"""What SDKs obey, in the forms that they can read: seconds, which may have a fraction, or HTTP's date."""
 _PACED: Final = frozenset(("quota", "rate_limit", "overloaded", "timeout", "server"))
 
 
@@ -230,15 +238,19 @@ def _out_of_money(text: str, named: Kind | None) -> bool:
 
 
 def _passed_on(meaning: Kind, headers: Mapping[str, str]) -> dict[str, str]:
+    """When to try again, as far as it can be read, and the limits that are left."""
     kept: dict[str, str] = {}
     if meaning in _PACED:
         for name, value in headers.items():
             low = name.lower()
-            if value.isprintable() and (
-                low in ("retry-after", "retry-after-ms", "x-should-retry")
-                or (meaning in ("rate_limit", "quota") and low.startswith(("x-ratelimit-", "anthropic-ratelimit-")))
-            ):
-                kept[low] = value
+            form = _RETRY.get(low)
+            if form is not None:
+                known = form.fullmatch(value.strip()) is not None
+            else:
+                limits = low.startswith(("x-ratelimit-", "anthropic-ratelimit-"))
+                known = limits and meaning in ("rate_limit", "quota") and value.isprintable()
+            if known:
+                kept[low] = value.strip()
     if meaning in _LAST_WORD:
         kept["x-should-retry"] = "false"
     return kept

@@ -99,11 +99,14 @@ def test_commands_are_documented() -> None:
         assert f"`piproxy {command}" in TEXT
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_links_lead_somewhere(name: str) -> None:
+PAGES_WITH_LINKS: Final = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "conformance" / "README.md"])
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_LINKS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
     """Files that a document links to exist."""
-    for target in LINK.findall((ROOT / name).read_text(encoding="utf-8")):
-        assert (ROOT / target).exists(), target
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
 
 
 def test_supported_pythons_are_tested() -> None:

@@ -30,6 +30,9 @@ def test_every_shell_has_a_script(home: Home, shell: str) -> None:
         ("piproxy config un", 2, {"unset"}),
         ("piproxy config get stri", 3, {"strictness"}),
         ("piproxy serve --strictness w", 3, {"warn"}),
+        ("piproxy config set strictness p", 4, {"pass"}),
+        ("piproxy config set demo t", 4, {"true"}),
+        ("piproxy serve --certfile /etc/h", 3, {"/etc/h"}),
     ],
 )
 def test_answers(home: Home, words: str, at: int, expected: set[str]) -> None:

@@ -28,6 +28,12 @@ def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     return [key for key in BY_KEY if key.startswith(incomplete)]
 
 
+def _complete_value(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    setting = BY_KEY.get(ctx.params.get("key") or "")
+    choices = () if setting is None else ("true", "false") if setting.kind == "boolean" else setting.choices
+    return [choice for choice in choices if choice.startswith(incomplete)]
+
+
 @click.group(cls=Group, short_help="Show and change the settings.")
 def config() -> None:
     """Show and change the settings.
@@ -101,7 +107,7 @@ def get(key: str, reveal: bool, as_json: bool) -> None:
 
 @config.command(name="set")
 @click.argument("key", shell_complete=_complete_key)
-@click.argument("value")
+@click.argument("value", shell_complete=_complete_value)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def set_(key: str, value: str, as_json: bool) -> None:
     """Write one setting to proxy-config.json. Lists are separated by commas, objects are written name=value.

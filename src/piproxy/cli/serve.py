@@ -7,6 +7,7 @@ import sys
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from piproxy.settings import SCHEMA, Setting
 from piproxy.settings.describe import help_text
@@ -14,6 +15,9 @@ from piproxy.settings.describe import help_text
 _GARBAGE: Final = (5_000, 5, 5)
 """Python's collector would run at every 700 new objects; one request makes a few thousand, some dozens in circles. All
 generations are looked at every 125,000: what a thousand streams leave behind must not wait for the next thousand."""
+
+
+_FILES: Final = frozenset(("certfile", "keyfile", "unix"))
 
 
 def options() -> list[click.Option]:
@@ -38,7 +42,12 @@ def _option(setting: Setting) -> click.Option:
             return click.Option([setting.option, setting.field], type=click.Choice(setting.choices), help=help)
         case _:
             metavar = "NUMBER" if setting.kind in ("integer", "number") else "TEXT"
-            return click.Option([setting.option, setting.field], metavar=metavar, help=help)
+            files = _complete_file if setting.key in _FILES else None
+            return click.Option([setting.option, setting.field], metavar=metavar, help=help, shell_complete=files)
+
+
+def _complete_file(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
 
 
 def _serve(**flags: Any) -> None:

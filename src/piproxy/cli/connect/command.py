@@ -24,7 +24,7 @@ NO_KEY: Final = "piproxy"
     short_help="Print or write the settings of another program.",
     epilog="\b\nClients:\n" + "\n".join(f"  {name:<14} {client.about}" for name, client in CLIENTS.items()),
 )
-@click.argument("client", type=click.Choice(tuple(CLIENTS)))
+@click.argument("client", type=click.Choice(tuple(CLIENTS)), metavar="CLIENT")
 @click.option("--model", metavar="ID", help="The model to begin with, by its public id; by default the first one.")
 @click.option("--write", "apply", is_flag=True, help="Write them to the client's file; what it was is kept beside it.")
 @click.option("--sync", is_flag=True, help="For zed: write only when the list of models has changed, and say how.")

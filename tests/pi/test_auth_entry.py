@@ -21,7 +21,8 @@ AD: Final = {"A": "1", "D": "d"}
         ({"type": "api_key", "key": 1}, UnusableEntry("key is not a string")),
         ({"type": "api_key", "key": "k", "env": {"A": 1, "B": None, "C": ["x"], "D": "d"}}, ApiKeyEntry("k", AD)),
         ({"type": "api_key", "key": "k", "env": ["A"]}, ApiKeyEntry("k")),
-        ({"type": "oauth", "refresh": "r", "expires": 1}, UnusableEntry("access or refresh is no text")),
+        ({"type": "oauth", "access": None, "refresh": "r"}, UnusableEntry("access or refresh is no text")),
+        ({"type": "oauth", "expires": 1}, UnusableEntry("access and refresh are missing")),
         ({"type": "oauth", "access": "a", "refresh": 1}, UnusableEntry("access or refresh is no text")),
         ({"type": "magic"}, UnusableEntry("unknown type 'magic'")),
         ({"key": "k"}, UnusableEntry("the entry has no type")),
@@ -60,6 +61,11 @@ def test_an_end_is_what_javascript_takes_it_for(members: dict[str, object], expi
 def test_a_login_without_a_refresh_token_is_one() -> None:
     """As long as its token lasts."""
     assert read_entry({"type": "oauth", "access": "a", "expires": 5}) == OAuthEntry("a", "", 5, ANY)
+
+
+def test_a_login_without_an_access_token_is_to_be_renewed() -> None:
+    """Whatever its end: a refresh token alone, moved here from another machine, is enough."""
+    assert read_entry({"type": "oauth", "refresh": "r", "expires": 4e12}) == OAuthEntry("", "r", 0, ANY)
 
 
 def test_a_login_keeps_its_extras() -> None:

@@ -24,6 +24,7 @@ class OAuthEntry:
     """``{"type": "oauth", "access", "refresh", "expires", …}``."""
 
     access: str = field(repr=False)
+    """Empty: it has to be fetched first, and :attr:`expires` is 0."""
     refresh: str = field(repr=False)
     """Empty: there is none, and the login lasts as long as its token."""
     expires: float
@@ -87,10 +88,12 @@ def _api_key(value: dict[str, Json]) -> StoredEntry:
 
 
 def _oauth(value: dict[str, Json]) -> StoredEntry:
-    access, refresh = value.get("access"), value.get("refresh", "")
+    access, refresh = value.get("access", ""), value.get("refresh", "")
     if not isinstance(access, str) or not isinstance(refresh, str):
         return UnusableEntry("access or refresh is no text")
-    return OAuthEntry(access, refresh, _milliseconds(value.get("expires", math.inf)), value)
+    if not access and not refresh:
+        return UnusableEntry("access and refresh are missing")
+    return OAuthEntry(access, refresh, _milliseconds(value.get("expires", math.inf)) if access else 0, value)
 
 
 def _milliseconds(expires: Json) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import Final, Protocol
 
 import trio
@@ -90,13 +91,15 @@ class Streamed:
 
     async def live(self, limits: Limits) -> None:
         """Begin the answer when the provider thinks for long, then tell the client from time to time that we live."""
-        await trio.sleep(limits.hold)
-        if not self.began:
-            self._begin()
-        every = limits.keep_alive
-        if not every:
-            return
-        while True:
+        every = limits.keep_alive or inf
+        look = self._sent_at
+        latest = look + limits.hold
+        while not self.began:  # a comment is due that long after the beginning, whenever that was
+            look = min(look + every, latest)
+            await trio.sleep_until(look)
+            if look == latest and not self.began:
+                self._begin()
+        while every < inf:
             await trio.sleep_until(self._sent_at + every)
             if trio.current_time() >= self._sent_at + every:
                 await self._send(self._encoder.keep_alive())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -109,3 +111,54 @@ async def test_whoever_started_it_may_signal_and_go(workers: int, tmp_path: Path
         b.proxy.process.send_signal(signal.SIGTERM)
         await refused(int(b.proxy.url.rpartition(":")[2]))
         await ends_well(b)
+
+
+@asynccontextmanager
+async def demo(home: Path, *arguments: str, err: int) -> AsyncIterator[tuple[trio.Process, str]]:
+    """The program, its log in the file ``err``, its address; nobody reads its standard output any more."""
+    environ = {**os.environ, "PI_CODING_AGENT_DIR": str(home), "PI_PROXY_CATALOG": "snapshot"}
+    command = [sys.executable, "-m", "piproxy", "--demo", "--port", "0", *arguments]
+    with trio.fail_after(60):
+        process = await trio.lowlevel.open_process(command, env=environ, stdout=-1, stderr=err)
+        try:
+            assert process.stdout is not None
+            said = b""
+            while b"\n" not in said:
+                said += await process.stdout.receive_some()
+            await process.stdout.aclose()
+            yield process, "http://" + said.decode().partition("http://")[2].partition("/")[0]
+        finally:
+            process.kill()
+            await process.wait()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_log_that_nobody_reads_any_more(workers: str, tmp_path: Path) -> None:
+    """Whoever started it, and read its words, has gone: requests are answered, and it stops as it should."""
+    reader, writer = os.pipe()
+    async with demo(tmp_path, "--workers", workers, err=writer) as (process, url):
+        os.close(writer)
+        os.close(reader)
+        async with httpx.AsyncClient(timeout=60) as client:
+            for _ in range(3):
+                body = {**CHAT, "model": "demo/echo", "stream": False}
+                answer = await client.post(f"{url}/v1/chat/completions", json=body)
+                assert "hello" in answer.json()["choices"][0]["message"]["content"]
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_closed_terminal_stops_what_runs_in_it(workers: str, tmp_path: Path) -> None:
+    """SIGHUP reads the settings again while the terminal is there; when it was closed, SIGHUP says so."""
+    screen, terminal = pty.openpty()
+    async with demo(tmp_path, "--workers", workers, err=terminal) as (process, _):
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        said = b""
+        while b"were read again" not in said:
+            said += await trio.to_thread.run_sync(os.read, screen, 1000, abandon_on_cancel=True)
+        assert process.poll() is None
+        os.close(screen)
+        process.send_signal(signal.SIGHUP)
+        assert await process.wait() == 0

@@ -32,6 +32,7 @@ from piproxy.server.runfile import remove_run_file, write_run_file
 from piproxy.server.serving import Server, protocol_config
 from piproxy.server.sockets import ClientListener
 from piproxy.server.supervisor import Starter, Supervisor, Worker
+from piproxy.server.terminal import Terminal, write_line
 from piproxy.server.tls import Certificate, certificate, server_context
 from piproxy.server.tls import load as load_certificate
 from piproxy.settings import Settings, load
@@ -44,6 +45,8 @@ from piproxy.wire.demo import models as demo_models
 from piproxy.wire.rooms import ROOMS
 
 _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+_CLOSED: Final = "the terminal was closed"
 
 STOP_WITH_STDIN: Final = "stop_with_stdin"
 """The flag of a proxy that belongs to the program that started it. It is no setting: a file must not say it."""
@@ -86,6 +89,7 @@ async def main(
 ) -> int:
     """Serve in this trio run, alone or as one of several; ``started(addresses)`` when clients can connect."""
     directory = agent_directory(environ, Path.home())
+    terminal = Terminal()
     with trio.open_signal_receiver(*_SIGNALS) as signals, ExitStack() as stack:
         async with engine_for(flags, environ) as engine:
             stack.enter_context(engine.log.listening())
@@ -129,7 +133,10 @@ async def main(
                     nursery.start_soon(_stop_with_stdin, stop)
                 async for number in signals:
                     if number == getattr(signal, "SIGHUP", None):
-                        _reload(engine, secure, tls)
+                        if worker is None and terminal.closed:
+                            stop(reason=_CLOSED)
+                        else:
+                            _reload(engine, secure, tls)
                     elif signalled and worker is None:
                         server.kill()
                         nursery.cancel_scope.cancel()
@@ -156,7 +163,7 @@ async def with_workers(settings: Settings, flags: Mapping[str, Flag], environ: M
             supervisor = Supervisor(start, log.event, partial(_close, sockets))
             if flags.get(STOP_WITH_STDIN):
                 nursery.start_soon(_stop_with_stdin, supervisor.stop)
-            code = await supervisor.run(settings.workers, signals)
+            code = await supervisor.run(settings.workers, _heard(signals, supervisor, Terminal()))
             nursery.cancel_scope.cancel()
     return code
 
@@ -181,6 +188,14 @@ def _noted(path: Path, addresses: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         remove_run_file(path, os.getpid())
+
+
+async def _heard(signals: AsyncIterator[int], supervisor: Supervisor, terminal: Terminal) -> AsyncIterator[int]:
+    async for number in signals:
+        if number == getattr(signal, "SIGHUP", None) and terminal.closed:
+            supervisor.stop(reason=_CLOSED)
+        else:
+            yield number
 
 
 def _close(sockets: Sequence[socket.socket]) -> None:
@@ -237,8 +252,7 @@ def _stall(settings: Settings) -> float:
 
 def say(text: str) -> None:
     """To whoever started the proxy."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    write_line(sys.stdout, text)
 
 
 async def _leave_when_done(server: Server, scope: trio.CancelScope) -> None:

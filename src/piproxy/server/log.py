@@ -17,6 +17,7 @@ from typing import Final, Literal
 from piproxy.exchange import Record
 from piproxy.jsontext import Json, dump
 from piproxy.redact import redact
+from piproxy.server.terminal import write_line
 
 Write = Callable[[str], None]
 
@@ -25,9 +26,8 @@ _USUAL: Final = frozenset(("/v1/chat/completions", "/v1/models", "/chat/completi
 
 
 def to_stderr(line: str) -> None:
-    """One whole line in one write, so that lines of several processes do not mix."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    """As :func:`~piproxy.server.terminal.write_line`."""
+    write_line(sys.stderr, line)
 
 
 class Log:

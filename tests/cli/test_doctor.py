@@ -13,6 +13,7 @@ from fakes.command import Home
 
 from piproxy.cli import logins
 from piproxy.cli.files import file_findings
+from piproxy.pi.catalog import snapshot
 from piproxy.pi.directory import AgentDirectory
 from piproxy.pi.login import Kind, Login
 
@@ -60,6 +61,7 @@ def test_logins_are_judged(home: Home) -> None:
     """A stored login is valid, refreshable, or has to be repeated; nothing of it is printed."""
     now = time.time() * 1000
     login = {"type": "oauth", "access": "at-secret", "refresh": "rt-secret", "expires": now + 3_600_000}
+    copilot = snapshot().models["github-copilot"]
     home.write(
         "auth.json",
         {
@@ -68,11 +70,15 @@ def test_logins_are_judged(home: Home) -> None:
             "xai": login | {"expires": now - 1000, "refresh": ""},
             "groq": {"type": "api_key", "key": 7},
             "openai": {"type": "api_key", "key": "$NOT_SET"},
+            "github-copilot": login | {"expires": 9007199254740991, "availableModelIds": [copilot[0].id]},
+            "meta": login | {"expires": None},
         },
     )
     code, findings = examine(home)
     assert code == 1
     assert "valid until" in about(findings, "anthropic: ")["what"]
+    assert f"1 of {len(copilot)} models, does not expire" in about(findings, "github-copilot: ")["what"]
+    assert "expired, will be refreshed" in about(findings, "meta: ")["what"]
     assert "will be refreshed" in about(findings, "openai-codex: ")["what"]
     assert "cannot be refreshed" in about(findings, "xai: ")["what"]
     assert "/login" in about(findings, "xai: ")["next_step"]

@@ -21,9 +21,10 @@ def test_exposed_models_are_listed(home: Home) -> None:
 
 def test_nothing_is_explained(home: Home) -> None:
     """No model at all comes with the reason."""
-    done = home.piproxy("models")
-    assert done.stdout == ""
-    assert "no provider has a usable credential" in done.stderr
+    for arguments, listed in ((("models",), ""), (("models", "--json"), "[]\n")):
+        done = home.piproxy(*arguments)
+        assert done.stdout == listed
+        assert "no provider has a usable credential" in done.stderr
 
 
 def test_broken_files_are_named(home: Home) -> None:

@@ -104,7 +104,9 @@ def test_duplicate_prefixes_are_refused(prefixes: dict[str, str]) -> None:
 
 def test_prefixes_of_unprefixed_providers_do_not_matter() -> None:
     """Labels are compared among providers that get one."""
-    assert listed(OPENAI, GROQ, provider_prefixes={"openai": "x", "groq": "x"}).ids == ("gpt-4o", "llama")
+    exposure = listed(OPENAI, GROQ, provider_prefixes={"openai": "x", "groq": "x", "xai": "y"})
+    assert exposure.ids == ("gpt-4o", "llama")
+    assert exposure.warnings == ("providerPrefixes: openai, groq have the same prefix 'x'",)
 
 
 def test_label_cannot_capture_a_canonical_id() -> None:

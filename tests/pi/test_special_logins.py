@@ -145,6 +145,7 @@ VERTEX = [
         None,
         "/s",
     ),
+    (None, {**PLACE, "GOOGLE_APPLICATION_CREDENTIALS": "~/e"}, {}, ("/home/ada/e",), "adc", None, "/home/ada/e"),
     (None, {**PLACE, "GOOGLE_APPLICATION_CREDENTIALS": "/gone"}, {}, (GCLOUD,), "none", None, None),
     (None, PLACE, {}, (), "none", None, None),
     (None, {"GOOGLE_CLOUD_PROJECT": "p"}, {}, (GCLOUD,), "none", None, None),

@@ -19,6 +19,7 @@ from piproxy.pi.auth_entry import ApiKeyEntry, OAuthEntry, UnusableEntry
 from piproxy.pi.environment import ALIASES, PROVIDERS
 from piproxy.pi.login import Login
 from piproxy.pi.values import COMMAND_TIMEOUT
+from piproxy.pi.view import View
 from piproxy.upstream import aws, google
 from piproxy.upstream.oauth import parts
 from piproxy.wire.rooms import ROOMS
@@ -43,7 +44,6 @@ def login_findings(around: Surroundings) -> Iterator[Finding]:
     found = False
     for provider in view.providers:
         login, entry = view.check(provider), view.entry(provider)
-        count = sum(model.provider == provider for model in view.models)
         if login.hint:
             yield Finding("note", f"{provider}: {login.hint}")
         if isinstance(entry, UnusableEntry):
@@ -58,7 +58,7 @@ def login_findings(around: Surroundings) -> Iterator[Finding]:
             if missing:
                 yield Finding("error", f"{provider}: {_said(login)}, but {missing[0]}", missing[1])
             elif not unresolved:
-                yield _login(provider, login, f"{count} model{'' if count == 1 else 's'}")
+                yield _login(provider, login, _models(view, provider))
             for problem in unresolved:
                 step = _next_step(provider, problem, around.directory.models)
                 yield Finding("error", f"{provider}: {problem}", step)
@@ -75,6 +75,14 @@ def login_findings(around: Surroundings) -> Iterator[Finding]:
             "no provider has a credential yet",
             FIRST_STEPS.format(models=around.directory.models),
         )
+
+
+def _models(view: View, provider: str) -> str:
+    """How many there are, and how many of them the login includes."""
+    models = [model for model in view.models if model.provider == provider]
+    usable = sum(view.why_not(model) is None for model in models)
+    words = f"{len(models)} model{'' if len(models) == 1 else 's'}"
+    return words if usable == len(models) else f"{usable} of {words}"
 
 
 def _login(provider: str, login: Login, models: str) -> Finding:

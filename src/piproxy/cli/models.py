@@ -32,8 +32,7 @@ def models(everything: bool, demo: bool | None, as_json: bool) -> None:
         rows += _hidden(around)
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    if rows:
+    elif rows:
         head = ("ID", "MODEL", "API", "CONTEXT", "OUTPUT", "TAKES", "THINKS", *(["NOT SEEN BECAUSE"] * everything))
         click.echo(table(head, (_cells(row, everything) for row in rows)))
     if around.exposure.why_empty:

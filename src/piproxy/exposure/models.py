@@ -66,6 +66,7 @@ def expose(available: Sequence[Model], settings: Settings, enabled: Sequence[str
     """
     chosen, warnings = _chosen(available, settings, enabled)
     named = public_ids(chosen, settings)
+    warnings += _shared_prefixes(settings.provider_prefixes)
     return Exposure(
         by_public_id=named,
         why_empty=None if chosen else _why_empty(available, settings, enabled),
@@ -96,6 +97,18 @@ def _chosen(
                 return tuple(available), ()
             chosen, idle = select(enabled, available)
             return chosen, tuple(f"enabledModels: {pattern} matches no available model" for pattern in idle)
+
+
+def _shared_prefixes(prefixes: Mapping[str, str]) -> tuple[str, ...]:
+    """Not an error as long as only one of the providers gets its prefix; a further model may change that."""
+    owners: dict[str, list[str]] = {}
+    for provider, prefix in prefixes.items():
+        owners.setdefault(prefix, []).append(provider)
+    return tuple(
+        f"providerPrefixes: {', '.join(shared)} have the same prefix {prefix!r}"
+        for prefix, shared in owners.items()
+        if len(shared) > 1
+    )
 
 
 def _missing(wanted: Iterable[str], there: Iterable[str]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ _AWS_CHAIN: Final = (
 )
 _FEDERATION: Final = ("ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID", "ANTHROPIC_IDENTITY_TOKEN_FILE")
 _FEDERATION_OPTIONS: Final = ("ANTHROPIC_SERVICE_ACCOUNT_ID", "ANTHROPIC_WORKSPACE_ID")
-_GCLOUD_DEFAULT: Final = ".config/gcloud/application_default_credentials.json"
+_GCLOUD_DEFAULT: Final = "~/.config/gcloud/application_default_credentials.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def vertex(asked: Asked) -> Login:
     project = asked.either("GOOGLE_CLOUD_PROJECT") or value(asked.environ, "GCLOUD_PROJECT")
     location = asked.either("GOOGLE_CLOUD_LOCATION")
     named = asked.either("GOOGLE_APPLICATION_CREDENTIALS")
-    file = named or _gcloud_default(asked.environ)
+    file = _at_home(named or _GCLOUD_DEFAULT, asked.environ)
     metadata = named is None and value(asked.environ, "GCE_METADATA_HOST") is not None
     if not asked.exists(file) and not metadata:
         return asked.none(f"no GOOGLE_CLOUD_API_KEY, and no credentials file at {file}")
@@ -195,8 +195,11 @@ def is_marker(key: str) -> bool:
     return key == "gcp-vertex-credentials" or re.fullmatch("<[^>]+>", key) is not None
 
 
-def _gcloud_default(environ: Mapping[str, str]) -> str:
-    return str(Path(value(environ, "HOME") or Path.home()) / _GCLOUD_DEFAULT)
+def _at_home(path: str, environ: Mapping[str, str]) -> str:
+    """No shell has seen what stands in auth.json or in a service's environment: ``~`` is still there."""
+    if not path.startswith("~/"):
+        return path
+    return str(Path(value(environ, "HOME") or Path.home()) / path[2:])
 
 
 RESOLVERS: Final[Mapping[str, Resolver]] = {

@@ -9,7 +9,9 @@ from fakes.demo import MODELS
 
 from piproxy.chat import (
     AssistantMessage,
+    Audio,
     Chat,
+    File,
     Image,
     ResponseFormat,
     SystemMessage,
@@ -63,6 +65,18 @@ def test_fields_without_a_place_are_named() -> None:
     """What the demo provider cannot use is dropped by name."""
     chat = Chat(model="demo/echo", messages=(UserMessage("Hi"),), seed=1, stop=("x",), given=("seed", "stop"))
     assert build_request(chat, MODELS["echo"], Options()).dropped == ("seed",)
+
+
+def test_parts_and_names_that_are_not_looked_at_are_named() -> None:
+    """Sounds, documents, names of speakers, and unknown fields that a lenient piproxy lets through."""
+    said = UserMessage((Text("Hear"), Audio("AA==", "wav"), File(data="AA==")), name="bob")
+    asked = Chat(model="demo/echo", messages=(said, UserMessage((Audio("AA==", "wav"),))), extra={"wobble": 1})
+    assert build_request(asked, MODELS["echo"], Options()).dropped == (
+        "wobble",
+        "messages.name",
+        "messages.input_audio",
+        "messages.file",
+    )
 
 
 def test_what_an_answer_would_lack_is_refused() -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from piproxy import jsontext, thinking
-from piproxy.chat import AssistantMessage, Chat, Content, Image, Message, Refusal, SystemMessage, Text, ToolMessage
+from piproxy.chat import (
+    AssistantMessage,
+    Audio,
+    Chat,
+    Content,
+    File,
+    Image,
+    Message,
+    Refusal,
+    SystemMessage,
+    Text,
+    ToolMessage,
+)
 from piproxy.jsontext import Json
 from piproxy.model import Model
+from piproxy.transcript import lost_names, parts
 from piproxy.wire.demo import URL
 from piproxy.wire.room import Options, WireRequest, refuse
 
@@ -50,8 +64,19 @@ def build_request(chat: Chat, model: Model, options: Options) -> WireRequest:  #
         body=jsontext.dump(body),
         headers={"content-type": "application/json", "accept": "text/event-stream"},
         auth="none",
-        dropped=tuple(name for name in chat.given if name not in _USED),
+        dropped=(
+            *(name for name in chat.given if name not in _USED),
+            *chat.extra,
+            *lost_names(chat.messages),
+            *_lost_parts(chat.messages),
+        ),
     )
+
+
+def _lost_parts(messages: Iterable[Message]) -> Iterator[str]:
+    """What the provider neither hears nor reads."""
+    seen = {type(part) for message in messages for part in parts(message.content)}
+    yield from (f"messages.{name}" for kind, name in ((Audio, "input_audio"), (File, "file")) if kind in seen)
 
 
 def _thinking(chat: Chat, model: Model) -> str:

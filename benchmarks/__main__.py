@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import peers, report, rooms, work
 from benchmarks.load import Broken
-from benchmarks.process import Process
+from benchmarks.process import Process, free_port
 
 ROOT = Path(__file__).parent.parent
 MB = 1024 * 1024
@@ -127,7 +126,7 @@ class Run:
 
     async def _start(self, peer: peers.Peer) -> None:
         for number in range(1, self._size.starts + 1):
-            port = _free_port()
+            port = free_port()
             own = self._directory / f"{peer.name.replace(' ', '-')}-{number}"
             own.mkdir()
             log = self._stack.enter_context((own / "log").open("wb"))
@@ -159,13 +158,6 @@ def _time(command: tuple[str, ...], cwd: Path, environ: dict[str, str]) -> float
     began = time.monotonic()
     subprocess.run(command, check=True, cwd=cwd, env=environ, capture_output=True)
     return time.monotonic() - began
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def main() -> None:

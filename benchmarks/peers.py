@@ -35,7 +35,7 @@ class Peer:
 
 def peers(directory: Path) -> list[Peer]:
     """piproxy first, then whatever is installed."""
-    found = [_piproxy()]
+    found = [piproxy()]
     for make in (_node_proxy, _litellm, _portkey):
         peer = make(directory)
         if peer is not None:
@@ -64,7 +64,7 @@ def _try(command: list[str], cwd: Path) -> None:
         print(f"not installed: {exc}", file=sys.stderr)
 
 
-def _piproxy() -> Peer:
+def piproxy() -> Peer:
     return Peer(
         name="piproxy",
         version=version("piproxy"),

@@ -60,6 +60,13 @@ class Process:
         return found
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 def connections() -> list[tuple[int, int]]:
     """This process's TCP connections: its own port, and the other's."""
     found = []

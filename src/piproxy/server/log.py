@@ -17,7 +17,7 @@ from typing import Final, Literal
 from piproxy.exchange import Record
 from piproxy.jsontext import Json, dump
 from piproxy.redact import redact
-from piproxy.server.terminal import write_line
+from piproxy.server.terminal import PATIENCE, takes, write_line
 
 Write = Callable[[str], None]
 
@@ -25,17 +25,30 @@ _USUAL: Final = frozenset(("/v1/chat/completions", "/v1/models", "/chat/completi
 """Paths that hold nothing of anybody's."""
 
 
-def to_stderr(line: str) -> None:
-    """As :func:`~piproxy.server.terminal.write_line`."""
-    write_line(sys.stderr, line)
+class Stderr:
+    """Takes the log's lines to standard error, as long as somebody reads there."""
+
+    def __init__(self, lost: Callable[[int], str]) -> None:
+        """``lost(count)`` is the line that says how many could not be written."""
+        self._say = lost
+        self._lost = 0
+
+    def __call__(self, line: str) -> None:
+        stream = sys.stderr
+        if not takes(stream, 0 if self._lost else PATIENCE):
+            self._lost += 1
+            return
+        if self._lost:
+            line, self._lost = f"{self._say(self._lost)}\n{line}", 0
+        write_line(stream, line)
 
 
 class Log:
     """Where requests and events of the server are written."""
 
-    def __init__(self, style: Literal["human", "json"] = "human", write: Write = to_stderr) -> None:
+    def __init__(self, style: Literal["human", "json"] = "human", write: Write | None = None) -> None:
         self._style = style
-        self._write = write
+        self._write = write or Stderr(lambda count: self._line("nobody took the log's lines", lost=count))
 
     def request(self, record: Record, seconds: float) -> None:
         """A request is over."""
@@ -52,13 +65,15 @@ class Log:
 
     def event(self, text: str, **fields: Json) -> None:
         """Anything else that whoever runs the proxy should know."""
+        self._write(self._line(text, **fields))
+
+    def _line(self, text: str, **fields: Json) -> str:
         told = {name: redact(value) if isinstance(value, str) else value for name, value in fields.items()}
         if self._style == "json":
-            self._write(dump({"time": _now(), "event": text, **told}).decode())
-        else:
-            shown = {name: value if name == "trace" else _printable(str(value), 4000) for name, value in told.items()}
-            details = " ".join(f"{name}={value}" for name, value in shown.items())
-            self._write(f"{_now()} {text}{' ' if details else ''}{details}")
+            return dump({"time": _now(), "event": text, **told}).decode()
+        shown = {name: value if name == "trace" else _printable(str(value), 4000) for name, value in told.items()}
+        details = " ".join(f"{name}={value}" for name, value in shown.items())
+        return f"{_now()} {text}{' ' if details else ''}{details}"
 
     @contextmanager
     def listening(self) -> Iterator[None]:

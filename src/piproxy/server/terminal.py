@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from contextlib import suppress
 from typing import Final, TextIO
 
+PATIENCE: Final = 0.2
+"""Seconds that whoever reads the log may be behind, while everybody waits."""
 _GONE: Final = frozenset((errno.EPIPE, errno.EIO))
 _STDERR: Final = 2
+
+
+def takes(stream: TextIO | None, seconds: float) -> bool:
+    """Is there room for a line, now or within so many ``seconds``?
+
+    A pipe that nobody empties is full after a few hundred lines, and the next write would stop the whole proxy.
+    """
+    if stream is None:
+        return True
+    try:
+        return bool(select.select((), (stream,), (), seconds)[1])
+    except (OSError, ValueError):
+        return True  # no file of which the system could tell
 
 
 def write_line(stream: TextIO | None, line: str) -> None:

@@ -63,8 +63,7 @@ def install(only_print: bool, start: bool) -> None:
     if only_print:
         click.echo(manager.text, nl=False)
         return
-    write(manager.path, manager.text)
-    click.echo(f"wrote {manager.path}")
+    click.echo(write(manager.path, manager.text).told(manager.path))
     if start:
         around.directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # launchd wants it for the log
         if manager.replaces:

@@ -48,8 +48,25 @@ def test_writing_twice_is_writing_once(demo: Home, client: str) -> None:
     first = path.read_text()
     assert "http://127.0.0.1:4141/v1" in first
     assert os.name != "posix" or path.stat().st_mode & 0o777 == 0o600
-    assert "what it was" in demo.piproxy("connect", client, "--write", "--file", str(path)).stdout
-    assert path.read_text() == first == path.with_name("settings.piproxy-backup").read_text()
+    assert demo.piproxy("connect", client, "--write", "--file", str(path)).stdout == f"{path}: up to date\n"
+    assert path.read_text() == first
+    assert [file.name for file in demo.path.glob("settings*")] == ["settings"]
+
+
+def test_what_was_there_is_kept(demo: Home) -> None:
+    """The user's own file is never lost, however often we write; beside it is what was there the last time."""
+    path = demo.path / ".env"
+    for token in ("one", "two", "three"):
+        path.touch()
+        if token == "one":
+            path.write_bytes(b"MINE=1\r\n")
+        demo.environ["PI_PROXY_AUTH_TOKEN"] = token
+        said = demo.piproxy("connect", "curl", "--write").stdout
+        kept = ".env.piproxy-backup" if token == "one" else ".env.piproxy-previous"
+        assert said == f"wrote {path}\nwhat it was: {path.with_name(kept)}\n"
+    assert path.with_name(".env.piproxy-backup").read_bytes() == b"MINE=1\r\n"
+    assert b'OPENAI_API_KEY="two"\r\n' in path.with_name(".env.piproxy-previous").read_bytes()
+    assert path.read_bytes().startswith(b"MINE=1\r\nOPENAI_BASE_URL=")
 
 
 def test_the_address_is_that_of_the_running_proxy(demo: Home) -> None:
@@ -165,13 +182,27 @@ def test_what_cannot_be_done_is_said(demo: Home) -> None:
 def test_env_lines() -> None:
     """A variable is replaced in its place, exported or not; new ones follow."""
     text = "A=1\nexport OPENAI_API_KEY=old\nB=2"
-    assert set_env(text, {"OPENAI_API_KEY": "new", "C": "3"}) == 'A=1\nOPENAI_API_KEY="new"\nB=2\nC="3"\n'
+    assert set_env(text, {"OPENAI_API_KEY": "new", "C": "3"}) == 'A=1\nexport OPENAI_API_KEY="new"\nB=2\nC="3"\n'
+    assert set_env("A='#1' # mine\n", {"A": "2"}) == 'A="2" # mine\n'
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell reads it")
+def test_env_values() -> None:
+    """A shell reads every token as it is."""
+    for token in ("plain", "pa$$word`x`", "back\\slash", "it's", 'say "hi"'):
+        program = set_env("", {"TOKEN": token}) + 'printf %s "$TOKEN"'
+        assert subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=True).stdout == token
 
 
 def test_yaml_lines() -> None:
     """A key at the top level is replaced; comments and nested keys of that name stay."""
     text = "# model: x\nmodel: gpt\nother:\n  model: y\n"
     assert set_yaml(text, {"model": "a"}) == '# model: x\nmodel: "a"\nother:\n  model: y\n'
+    for old in ("gpt", '"g#t"', "'g # t'", ""):
+        assert set_yaml(f"model: {old} # mine\n", {"model": "a"}) == 'model: "a" # mine\n'
+    for old in ("model: >-\n  gpt\n", "model:\n  gpt\n", "model:\n- gpt\n"):
+        with pytest.raises(ConfigError, match="on one line first"):
+            set_yaml(old, {"model": "a"})
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def _curl(target: Target) -> str:
     body = json.dumps({"model": target.model, "messages": [{"role": "user", "content": "Hi!"}]})
     return (
         f"curl {target.url}/chat/completions \\\n"
-        f'  -H "Authorization: Bearer {target.token}" \\\n'
+        f"  -H {shlex.quote(f'Authorization: Bearer {target.token}')} \\\n"
         f'  -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(body)}\n"
     )

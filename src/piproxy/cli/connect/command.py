@@ -93,13 +93,11 @@ def _target(around: Surroundings, model: str | None, *, reveal: bool) -> Target:
 
 def _write(client: Client, path: Path, target: Target) -> None:
     try:
-        backup = write(path, client.changed(read(path), target))
+        written = write(path, client.changed(read(path), target))
     except ConfigError as error:
         text = error.message if error.message.startswith(str(path)) else f"{path}: {error.message}"
         raise ConfigError(text) from error
-    click.echo(f"wrote {path}")
-    if backup is not None:
-        click.echo(f"what it was: {backup}")
+    click.echo(written.told(path))
 
 
 def _sync(client: Client, path: Path, target: Target) -> None:

@@ -13,19 +13,30 @@ BEGIN: Final = "# piproxy: these lines are written by `piproxy connect`"
 END: Final = "# piproxy: end"
 
 
+_COMMENT: Final = r"(?P<comment>[ \t]+#[^\n]*)?$"
+_VALUE: Final = r"""(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s#][^\n]*?|)"""
+"""Of an old value: quoted, with any ``#``, or up to a comment."""
+
+
 def set_env(text: str, values: Mapping[str, str]) -> str:
-    """``NAME="value"`` lines replaced in their places, new ones at the end."""
+    """``NAME="value"`` lines replaced in their places, new ones at the end; ``export`` and comments stay."""
     for name, value in values.items():
-        text = _set(
-            text, re.compile(rf"^(?:export )?{re.escape(name)}=.*$", re.MULTILINE), f"{name}={json.dumps(value)}"
-        )
+        place = re.compile(rf"^(?P<head>(?:export[ \t]+)?{re.escape(name)}=){_VALUE}{_COMMENT}", re.MULTILINE)
+        text = _set(text, place, f"{name}=", _env(value))
     return text
 
 
 def set_yaml(text: str, values: Mapping[str, str]) -> str:
-    """``name: "value"`` lines at the top level, replaced in their places, new ones at the end."""
+    """``name: "value"`` lines at the top level, replaced in their places, new ones at the end; comments stay.
+
+    Raises :class:`~piproxy.errors.ConfigError` for a value of several lines.
+    """
     for name, value in values.items():
-        text = _set(text, re.compile(rf"^{re.escape(name)}:.*$", re.MULTILINE), f"{name}: {json.dumps(value)}")
+        place = re.compile(rf"^(?P<head>{re.escape(name)}:)[ \t]*{_VALUE}{_COMMENT}", re.MULTILINE)
+        found = place.search(text)
+        if found and re.match(r"\n(?:[ \t]*\n)*(?:[ \t]+[^\s#]|- )", text[found.end() :]):
+            raise ConfigError(f"`{name}:` goes over several lines; put its value on one line first.")
+        text = _set(text, place, f"{name}:", f" {json.dumps(value)}")
     return text
 
 
@@ -51,10 +62,15 @@ def _block(items: str, indent: str) -> str:
     return "".join(f"{indent}{line}\n" for line in (BEGIN, *items.splitlines(), END))
 
 
-def _set(text: str, place: re.Pattern[str], line: str) -> str:
+def _set(text: str, place: re.Pattern[str], head: str, value: str) -> str:
     if place.search(text):
-        return place.sub(lambda _: line, text, count=1)
-    return f"{_ended(text)}{line}\n"
+        return place.sub(lambda found: f"{found['head']}{value}{found['comment'] or ''}", text, count=1)
+    return f"{_ended(text)}{head}{value}\n"
+
+
+def _env(value: str) -> str:
+    """As shells and dotenv read it; within single quotes a ``$`` is nothing but that."""
+    return f"'{value}'" if re.search(r"[$`\\]", value) and "'" not in value else json.dumps(value)
 
 
 def _ended(text: str) -> str:

@@ -30,6 +30,20 @@ class Target:
     wants_token: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a file. ``backup``: where its earlier content is, if it had any."""
+
+    changed: bool
+    backup: Path | None = None
+
+    def told(self, path: Path) -> str:
+        """In words, a line each."""
+        if not self.changed:
+            return f"{path}: up to date"
+        return f"wrote {path}" + (f"\nwhat it was: {self.backup}" if self.backup else "")
+
+
 def read(path: Path) -> str:
     """The file's text, nothing where there is none. Raises :class:`~piproxy.errors.ConfigError`."""
     try:
@@ -40,23 +54,30 @@ def read(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
 
 
-def write(path: Path, text: str) -> Path | None:
-    """Write by a temporary file and a rename; gives where the earlier content is now, if there was any.
+def write(path: Path, text: str) -> Written:
+    """Write by a temporary file and a rename, where the text is another one.
 
-    Links are followed, the mode stays; a new file is for its owner alone, as it may hold the token.
+    Links are followed, line ends and mode stay; a new file is for its owner alone, as it may hold the token. What was
+    there before the first time is kept for good, what was there before the last time beside it.
     """
     target = path.resolve()
-    backup = target.with_name(f"{target.name}.piproxy-backup")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         there = target.exists()
+        before = target.read_bytes() if there else b""
         mode = stat.S_IMODE(target.stat().st_mode) if there else 0o600
+        content = (text.replace("\n", "\r\n") if b"\r\n" in before else text).encode()
+        if there and content == before:
+            return Written(changed=False)
+        backup = target.with_name(f"{target.name}.piproxy-backup")
+        if backup.exists():
+            backup = target.with_name(f"{target.name}.piproxy-previous")
         if there:
-            _put(backup, target.read_bytes(), mode)
-        _put(target, text.encode(), mode)
+            _put(backup, before, mode)
+        _put(target, content, mode)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    return backup if there else None
+    return Written(changed=True, backup=backup if there else None)
 
 
 def _put(path: Path, content: bytes, mode: int) -> None:

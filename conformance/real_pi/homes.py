@@ -119,7 +119,8 @@ class Homes:
     def _credential(self) -> Json:
         """With and without variables; a key that has no value makes way for the environment's."""
         plain = {"type": "api_key", "key": self._one(VALUES)}
-        return self._one((plain, {**plain, "env": {"V1": "stored", "UNSET": "", "X": "y"}}))
+        env: Json = {"V1": "stored", "UNSET": "", "X": "y"}
+        return self._one((plain, {**plain, "env": env}, {**plain, "env": {**env, "V2": 5, "Z": None, "L": [1]}}))
 
     def _fetched(self, provider: str) -> Json:
         ids = [model.id for model in self._catalog.models.get(provider, ())]

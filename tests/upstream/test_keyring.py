@@ -392,6 +392,15 @@ async def test_rooms_see_addresses_and_never_secrets(tmp_path: Path) -> None:
         assert (await here.credential(model("azure"))).env == {"AZURE_OPENAI_BASE_URL": "https://env"}
 
 
+async def test_variables_come_without_white_space_around(tmp_path: Path) -> None:
+    """A file of variables with DOS's line ends gives each value a carriage return."""
+    environ = {"AZURE_OPENAI_API_KEY": "k\r", "AZURE_OPENAI_API_VERSION": "v1\r"}
+    async with room(tmp_path, environ) as here:
+        stored = {"type": "api_key", "key": "k", "env": {"AZURE_OPENAI_BASE_URL": "https://h \n"}}
+        found = await here.credential(model("azure"), stored)
+    assert dict(found.env) == {"AZURE_OPENAI_API_VERSION": "v1", "AZURE_OPENAI_BASE_URL": "https://h"}
+
+
 async def test_llama_cpp_s_address_comes_from_its_variable(tmp_path: Path) -> None:
     """It beats the model's own."""
     async with room(tmp_path, {"LLAMA_BASE_URL": "http://h:8080/"}) as here:

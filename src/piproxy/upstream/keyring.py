@@ -56,7 +56,7 @@ class Keyring:
         self._http = http
         self._environ = environ
         self._clock = clock
-        self._ambient = {name: text for name in _VISIBLE if (text := value(environ, name)) is not None}
+        self._ambient = {name: text.strip() for name in _VISIBLE if (text := value(environ, name)) is not None}
         self._tokens = TokenCache(nursery, clock)
         self._aws = aws.AwsChain(clock)
         self._refresher = Refresher(
@@ -131,7 +131,8 @@ class Keyring:
                 self._aws.refused(login.env.get("AWS_PROFILE"))
 
     async def _env(self, login: Login) -> Mapping[str, str]:
-        env = self._ambient | {name: text for name, text in login.env.items() if name in _VISIBLE and text.strip()}
+        stored = {name: text.strip() for name, text in login.env.items() if name in _VISIBLE and text.strip()}
+        env = self._ambient | stored
         profile = self._ambient.get("AWS_PROFILE")
         if login.provider == "amazon-bedrock" and profile and not {"AWS_REGION", "AWS_DEFAULT_REGION"} & env.keys():
             region = await self._aws.region(env["AWS_PROFILE"])

@@ -258,6 +258,26 @@ async def test_a_client_that_leaves_with_an_answer_on_its_way(
         assert trio.current_time() == left
 
 
+async def test_a_reset_while_its_head_waits_to_be_sent_disturbs_nobody(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The head is sent all the same: without it the client could read no other one any more (HPACK)."""
+    async with gateway(tmp_path, hello) as g:
+        connection = g.client(protocol="h2")
+        client = await H2Client(connection.stream, g.nursery, done=connection.server_done).start()
+        await client.ask("GET", "/health")
+        may_send = trio.Event()
+        connection._theirs.send_stream.send_all_hook = may_send.wait
+        first, second = await client.send("GET", "/health"), await client.send("GET", "/health")
+        await wait_all_tasks_blocked()
+        await client.reset(second)
+        await wait_all_tasks_blocked()
+        may_send.set()
+        assert (await client.ask("GET", "/health")).status == 200
+        assert (first.status, first.complete) == (200, True)
+        await client.leave()
+
+
 async def test_an_app_that_fails_in_mid_answer(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Its stream is reset, so that what has come does not pass for all of it; the connection goes on."""
 

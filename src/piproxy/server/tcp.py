@@ -109,7 +109,10 @@ class ClientConnection(TCPServer):
             data = cast(RawData, event).data
             sent = self._write(data)
             if sent < len(data):
-                with trio.CancelScope(shield=sent > 0):  # what has begun is sent whole
+                # What has begun is sent whole, and so is every frame of HTTP/2: the headers of an answer that nobody
+                # waits for any more change the table (HPACK) by which the client reads all the others.
+                whole = sent > 0 or (self._http is not None and self._http.shared)
+                with trio.CancelScope(shield=whole):
                     await super().protocol_send(RawData(data[sent:]))
         elif kind is Updated:
             await (self._idle.restart() if cast(Updated, event).idle else self._idle.stop())
@@ -209,6 +212,11 @@ class _Protocols:
     def sending(self) -> bool:
         """Is the client in the middle of a request that has its answer?"""
         return isinstance(self._now, Http1) and self._now.connection.their_state in (h11.SEND_BODY, h11.ERROR)
+
+    @property
+    def shared(self) -> bool:
+        """Do several requests share what is sent?"""
+        return isinstance(self._now, Http2)
 
     async def goodbye(self) -> None:
         """The connection was idle, and will be closed."""

@@ -122,6 +122,25 @@ def test_second_pi_on_path_is_tried(tmp_path: Path) -> None:
     assert find(f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b'}") == InstalledPi("1.6.0", home, beside)
 
 
+def test_a_place_that_cannot_be_looked_at_is_passed_by(tmp_path: Path) -> None:
+    """Of another user's directories on PATH the system tells nothing but an error; so it does of names too long."""
+    modules = tmp_path / "node_modules"
+    home, beside = pi(modules), pi_ai(modules)
+    launcher(tmp_path / "bin").symlink_to(home / "dist" / "bundle" / "cli.js")
+    unreadable = tmp_path / ("x" * 300)
+    assert find(f"{unreadable}{os.pathsep}{tmp_path / 'bin'}") == InstalledPi("1.6.0", home, beside)
+    assert find("", PI_PACKAGE_DIR=str(unreadable)) is None
+
+
+def test_a_launcher_that_names_a_circle_is_none(tmp_path: Path) -> None:
+    """A shell script of pnpm's, and what it names leads back to itself."""
+    circle = tmp_path / "@earendil-works" / "pi-coding-agent" / "dist" / "cli.js"
+    circle.parent.mkdir(parents=True)
+    circle.symlink_to("cli.js")
+    launcher(tmp_path / "bin").write_text(f'#!/bin/sh\nexec node "{circle}" "$@"\n')
+    assert find(tmp_path / "bin") is None
+
+
 def test_nothing_on_path() -> None:
     """Without pi nothing is found."""
     assert find_installed({}) is None

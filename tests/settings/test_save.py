@@ -41,6 +41,15 @@ def test_symlink_stays_one(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "real.json").read_text()) == {"port": 1}
 
 
+def test_a_link_in_a_circle_is_told(tmp_path: Path) -> None:
+    """Nothing can be read behind it, so nothing is written."""
+    path = tmp_path / "proxy-config.json"
+    path.symlink_to(path.name)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        save(path, {"port": 1})
+    assert path.is_symlink()
+
+
 def test_broken_file_is_not_overwritten(tmp_path: Path) -> None:
     """Somebody's comma is no reason to lose everything else."""
     path = tmp_path / "proxy-config.json"

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os.path import realpath  # pathlib's raises for links in a circle
 from pathlib import Path
 from typing import Final
 
@@ -57,14 +58,14 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
         return
     for folder in environ.get("PATH", "").split(os.pathsep):
         for name in _LAUNCHERS if folder else ():
-            launcher = Path(folder, name)
-            if launcher.is_file():
+            launcher = Path(folder, name)  # its own questions raise in a directory that may not be looked at
+            if os.access(launcher, os.F_OK):
                 yield from _behind(launcher)
 
 
 def _behind(launcher: Path) -> Iterator[Path]:
     """What the launcher would run."""
-    target = launcher.resolve()
+    target = Path(realpath(launcher))
     if target.suffix == ".js":
         yield target
         return
@@ -79,7 +80,7 @@ def _behind(launcher: Path) -> Iterator[Path]:
     if managed is not None:
         yield from _managed(Path(os.path.expandvars(managed[1])).expanduser())
     for path in _CLI_PATH.findall(text):
-        yield Path(target.parent, _HERE.sub("", path).replace("\\", "/")).resolve()
+        yield Path(realpath(Path(target.parent, _HERE.sub("", path).replace("\\", "/"))))
 
 
 def _managed(root: Path) -> Iterator[Path]:
@@ -101,7 +102,7 @@ def _package_above(place: Path) -> tuple[Path, str, str] | None:
             continue
         name = manifest.get("name") if isinstance(manifest, dict) else None
         if isinstance(name, str) and name.endswith(_PACKAGE):
-            return directory.resolve(), name, str(manifest.get("version", ""))
+            return Path(realpath(directory)), name, str(manifest.get("version", ""))
     return None
 
 
@@ -109,6 +110,6 @@ def _neighbour(directory: Path, name: str) -> Path | None:
     """Node's look-up of package ``name`` from inside ``directory``."""
     for ancestor in (directory, *directory.parents):
         found = ancestor / "node_modules" / name
-        if (found / "package.json").is_file() or (found / "dist").is_dir():
-            return found.resolve()
+        if any(os.access(found / part, os.F_OK) for part in ("package.json", "dist")):
+            return Path(realpath(found))
     return None

@@ -37,7 +37,7 @@ def save(path: Path, changes: Mapping[str, Value], *, remove: Collection[str] = 
 
 
 def _replace(path: Path, text: str) -> None:
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # bears links that lead in a circle
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".tmp")  # mode 0600
     try:

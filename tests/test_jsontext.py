@@ -73,3 +73,26 @@ def test_what_is_no_json_cannot_be_written() -> None:
     for value in ({"a": {1}}, [Verbatim("QQ=="), {1}]):
         with pytest.raises(TypeError, match="set"):
             jsontext.dump(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "count"),
+    [
+        ("a", "a", 0),
+        ("12", "12", 0),
+        (None, "", 0),
+        (12, "", 12),
+        (12.0, "", 12),
+        (-3, "", 0),
+        (-0.5, "", 0),
+        (True, "", 0),
+        (float("inf"), "", 0),
+        (float("nan"), "", 0),
+        ([1], "", 0),
+    ],
+)
+def test_foreign_values_are_what_they_should_be_or_nothing(value: jsontext.Json, text: str, count: int) -> None:
+    """A text, a number of tokens, an object: what a provider sent in their place counts for nothing."""
+    assert (jsontext.as_text(value), jsontext.as_count(value)) == (text, count)
+    assert jsontext.as_object(value) == {}
+    assert jsontext.as_object({"a": value}) == {"a": value}

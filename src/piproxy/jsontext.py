@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Mapping
 from json.encoder import encode_basestring as _quote
+from math import inf
 from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
@@ -129,3 +131,20 @@ def without_surrogates(value: Json) -> Json:
     if isinstance(value, dict):
         return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     return value
+
+
+def as_text(value: Json) -> str:
+    """A text of foreign JSON; ``""`` for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def as_object(value: Json) -> Mapping[str, Json]:
+    """An object of foreign JSON; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_count(value: Json) -> int:
+    """How many, as providers count; 0 for anything that is no such number."""
+    if type(value) is int:
+        return max(0, value)
+    return int(value) if type(value) is float and 0 <= value < inf else 0

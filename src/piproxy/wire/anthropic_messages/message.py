@@ -21,7 +21,7 @@ from piproxy.events import (
     Usage,
 )
 from piproxy.functiontools import free_text
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_text
 from piproxy.toolids import unrepeated
 from piproxy.wire.anthropic_messages import replay
 from piproxy.wire.anthropic_messages.blocks import (
@@ -70,7 +70,7 @@ class Message:
     def _begin(self, message: Mapping[str, Json]) -> Iterator[Event]:
         if not self.started:
             self.started = True
-            yield Started(_text(message.get("id")) or None, _text(message.get("model")) or None)
+            yield Started(as_text(message.get("id")) or None, as_text(message.get("model")) or None)
 
     def start(self, message: Json) -> Iterator[Event]:
         """``message_start``, whose content is normally empty, or a whole message."""
@@ -95,13 +95,13 @@ class Message:
             case "text":
                 block = TextBlock()
                 self._add(index, block)
-                yield from self._said(block, _text(given.get("text")))
+                yield from self._said(block, as_text(given.get("text")))
             case "thinking":
-                block = ThinkingBlock(signature=[_text(given.get("signature"))])
+                block = ThinkingBlock(signature=[as_text(given.get("signature"))])
                 self._add(index, block)
-                yield from self._thought(block, _text(given.get("thinking")))
+                yield from self._thought(block, as_text(given.get("thinking")))
             case "redacted_thinking":
-                self._add(index, RedactedBlock(_text(given.get("data"))))
+                self._add(index, RedactedBlock(as_text(given.get("data"))))
             case "tool_use":
                 yield from self._call(index, given)
             case "fallback":
@@ -115,14 +115,14 @@ class Message:
         self._blocks.append(block)
 
     def _call(self, index: int, given: Mapping[str, Json]) -> Iterator[Event]:
-        wire_name = _text(given.get("name"))
+        wire_name = as_text(given.get("name"))
         if not wire_name:
             raise UpstreamBroken("The provider called a tool without a name.")
         if wire_name == self._notes.answer_tool:
             self._add(index, CallBlock("", wire_name, None, input=given.get("input")))
             return
         name = self._notes.client_names.get(wire_name.lower(), wire_name)
-        id = self._fresh_id(_text(given.get("id")))  # noqa: A001
+        id = self._fresh_id(as_text(given.get("id")))  # noqa: A001
         call = CallBlock(id, name, self._calls, custom=name in self._notes.custom, input=given.get("input"))
         self._calls += 1
         self._add(index, call)
@@ -140,17 +140,17 @@ class Message:
         block = self._open.get(index)
         match delta.get("type"), block:
             case "text_delta", TextBlock():
-                yield from self._said(block, _text(delta.get("text")))
+                yield from self._said(block, as_text(delta.get("text")))
             case "text_delta", None | ThinkingBlock() | RedactedBlock():  # a block that was never announced
                 yield from self.block_start(index, {"type": "text", "text": delta.get("text")})
             case "thinking_delta", ThinkingBlock():
-                yield from self._thought(block, _text(delta.get("thinking")))
+                yield from self._thought(block, as_text(delta.get("thinking")))
             case "thinking_delta", None | TextBlock() | RedactedBlock():
                 yield from self.block_start(index, {"type": "thinking", "thinking": delta.get("thinking")})
             case "signature_delta", ThinkingBlock():
-                block.signature.append(_text(delta.get("signature")))
+                block.signature.append(as_text(delta.get("signature")))
             case "input_json_delta", CallBlock():
-                yield from self._argued(block, _text(delta.get("partial_json")))
+                yield from self._argued(block, as_text(delta.get("partial_json")))
             case "input_json_delta", None:
                 raise UpstreamBroken("The provider sent arguments of a call that it never began.")
             case _:  # citations, deltas of server tools, and whatever the API adds
@@ -262,7 +262,3 @@ def _kept(block: Block) -> dict[str, Json]:
             return {"type": "tool_use", "id": block.id}
         case _:
             return {}
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""

@@ -30,7 +30,7 @@ from piproxy.events import (
 )
 from piproxy.framing.eventstream import EventStreamReader, Message
 from piproxy.functiontools import free_text
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_count, as_object
 from piproxy.providererror import complaint
 from piproxy.redact import redact
 from piproxy.wire.bedrock_converse.failure import failure_in_stream
@@ -151,7 +151,7 @@ class _Parser(FrameParser[Message]):
     def _block_start(self, event: Mapping[str, Json], events: list[Event]) -> None:
         self._block_stop(_index(event), events)  # nothing of a block without an end is lost
         block = self._blocks[_index(event)] = _Block()
-        start = _object(event.get("start"))
+        start = as_object(event.get("start"))
         use = start.get("toolUse")
         if not isinstance(use, dict):
             block.hidden = "toolResult" in start
@@ -168,7 +168,7 @@ class _Parser(FrameParser[Message]):
 
     def _block_delta(self, event: Mapping[str, Json], events: list[Event]) -> None:
         block = self._blocks.setdefault(_index(event), _Block())
-        delta = _object(event.get("delta"))
+        delta = as_object(event.get("delta"))
         if block.hidden:
             return
         text = delta.get("text")
@@ -176,13 +176,13 @@ class _Parser(FrameParser[Message]):
             self._said += len(text)
             block.text.append(text)
             events.append(TextDelta(text))
-        piece = _object(delta.get("toolUse")).get("input")
+        piece = as_object(delta.get("toolUse")).get("input")
         if isinstance(piece, str) and piece and block.call is not None:
             self._said += len(piece)
             block.arguments.append(piece)
             if not block.custom:
                 events.append(ToolCallDelta(block.call, piece))
-        self._reasoning_delta(block, _object(delta.get("reasoningContent")), events)
+        self._reasoning_delta(block, as_object(delta.get("reasoningContent")), events)
 
     def _reasoning_delta(self, block: _Block, delta: Mapping[str, Json], events: list[Event]) -> None:
         text, signature, redacted = delta.get("text"), delta.get("signature"), delta.get("redactedContent")
@@ -266,27 +266,18 @@ def _index(event: Mapping[str, Json]) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _object(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, dict) else {}
-
-
 def _usage(usage: Mapping[str, Json]) -> Usage:
     """``inputTokens`` excludes what was read from or written to the cache (wire reference, 1.7)."""
     details = usage.get("cacheDetails")
     return Usage(
-        input=_count(usage, "inputTokens"),
-        output=_count(usage, "outputTokens"),
-        cache_read=_count(usage, "cacheReadInputTokens"),
-        cache_write=_count(usage, "cacheWriteInputTokens"),
+        input=as_count(usage.get("inputTokens")),
+        output=as_count(usage.get("outputTokens")),
+        cache_read=as_count(usage.get("cacheReadInputTokens")),
+        cache_write=as_count(usage.get("cacheWriteInputTokens")),
         cache_write_1h=sum(
-            _count(item, "inputTokens")
+            as_count(item.get("inputTokens"))
             for item in (details if isinstance(details, list) else ())
             if isinstance(item, dict) and item.get("ttl") == "1h"
         ),
-        total=_count(usage, "totalTokens") or None,
+        total=as_count(usage.get("totalTokens")) or None,
     )
-
-
-def _count(usage: Mapping[str, Json], name: str) -> int:
-    value = usage.get(name)
-    return value if isinstance(value, int) and value > 0 else 0

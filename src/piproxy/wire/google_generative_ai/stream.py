@@ -27,7 +27,7 @@ from piproxy.events import (
     Usage,
 )
 from piproxy.functiontools import free_text
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_count
 from piproxy.wire.google_generative_ai.body import DocumentReader
 from piproxy.wire.google_generative_ai.failure import failure_in
 from piproxy.wire.google_generative_ai.signatures import extra_content, reasoning_detail
@@ -199,22 +199,17 @@ def _blocked(feedback: Mapping[str, Json]) -> ProviderError:
 
 def _usage(usage: Mapping[str, Json]) -> Usage:
     """``promptTokenCount`` includes the cached ones; thoughts are counted beside the candidates (wire ref., 1.7)."""
-    cached = _count(usage, "cachedContentTokenCount")
-    prompt = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
-    thoughts = _count(usage, "thoughtsTokenCount")
+    cached = as_count(usage.get("cachedContentTokenCount"))
+    prompt = as_count(usage.get("promptTokenCount")) + as_count(usage.get("toolUsePromptTokenCount"))
+    thoughts = as_count(usage.get("thoughtsTokenCount"))
     total = usage.get("totalTokenCount")
     return Usage(
         input=max(0, prompt - cached),
-        output=_count(usage, "candidatesTokenCount") + thoughts,
+        output=as_count(usage.get("candidatesTokenCount")) + thoughts,
         cache_read=cached,
         reasoning=thoughts,
         total=total if isinstance(total, int) else None,
     )
-
-
-def _count(usage: Mapping[str, Json], name: str) -> int:
-    value = usage.get(name)
-    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _text(value: Json) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from piproxy import jsontext
 from piproxy.errors import UpstreamBroken
 from piproxy.events import Event, ToolCallDelta, ToolCallStart
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_text
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Calls:
         """One element of ``tool_calls``."""
         said = piece.get("function")
         function = said if isinstance(said, dict) else {}
-        id_, name = _word(piece.get("id")), _word(function.get("name"))
+        id_, name = as_text(piece.get("id")), as_text(function.get("name"))
         call = self._slot(piece.get("index"), "" if id_ == "null" else id_, name)
         call.name = call.name or name
         text = _arguments(function.get("arguments"), begun=bool(call.text))
@@ -75,10 +75,6 @@ class Calls:
         start = ToolCallStart(call.index, call.id, call.name)
         text = "".join(call.text)
         return [start, ToolCallDelta(call.index, text)] if text else [start]
-
-
-def _word(value: Json) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _arguments(value: Json, *, begun: bool) -> str:

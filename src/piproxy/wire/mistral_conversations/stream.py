@@ -10,7 +10,7 @@ from piproxy.budget import estimated_usage
 from piproxy.errors import UpstreamBroken
 from piproxy.events import Event, Finish, FinishReason, ReasoningDelta, Started, TextDelta, ToolCallDelta, Usage
 from piproxy.framing.sse import Frame
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_count, as_object, as_text
 from piproxy.wire.mistral_conversations.calls import Calls
 from piproxy.wire.mistral_conversations.failure import cut_short, stopped_with_error, stream_failure
 from piproxy.wire.mistral_conversations.notes import Notes, notes_of
@@ -72,7 +72,7 @@ class MistralParser(AnswerParser):
         self._usage = _usage(chunk.get("usage")) or self._usage
         if not self._started:
             self._started = True
-            events.append(Started(_word(chunk.get("id")) or None, _word(chunk.get("model")) or None))
+            events.append(Started(as_text(chunk.get("id")) or None, as_text(chunk.get("model")) or None))
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict) and not choice.get("index"):
@@ -128,7 +128,7 @@ def _spoken(content: Json) -> Iterable[Event]:
             if chunk.get("type") == "thinking":
                 if thought := _thought(chunk.get("thinking")):
                     yield ReasoningDelta(thought)
-            elif text := _word(chunk.get("text")):
+            elif text := as_text(chunk.get("text")):
                 yield TextDelta(text)
 
 
@@ -136,7 +136,7 @@ def _thought(thinking: Json) -> str:
     if isinstance(thinking, str):
         return thinking
     pieces = thinking if isinstance(thinking, list) else ()
-    return "".join(_word(piece.get("text")) for piece in pieces if isinstance(piece, dict))
+    return "".join(as_text(piece.get("text")) for piece in pieces if isinstance(piece, dict))
 
 
 def _object(text: str | bytes) -> Mapping[str, Json]:
@@ -149,34 +149,21 @@ def _object(text: str | bytes) -> Mapping[str, Json]:
     return value
 
 
-def _word(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _int(value: Json) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
 def _usage(value: Json) -> Usage | None:
     """``prompt_tokens`` include the cached ones, which stand in one of three places."""
     if not isinstance(value, dict) or not value:
         return None
-    details = _details(value, "prompt_tokens_details")
-    places = (details, _details(value, "prompt_token_details"))
+    details = as_object(value.get("prompt_tokens_details"))
+    places = (details, as_object(value.get("prompt_token_details")))
     said = next((place["cached_tokens"] for place in places if place.get("cached_tokens") is not None), None)
-    prompt = _int(value.get("prompt_tokens"))
-    read = min(prompt, _int(value.get("num_cached_tokens") if said is None else said))
-    audio = _int(details.get("audio_tokens"))
+    prompt = as_count(value.get("prompt_tokens"))
+    read = min(prompt, as_count(value.get("num_cached_tokens") if said is None else said))
+    audio = as_count(details.get("audio_tokens"))
     return Usage(
         input=prompt - read,
-        output=_int(value.get("completion_tokens")),
+        output=as_count(value.get("completion_tokens")),
         cache_read=read,
-        reasoning=_int(_details(value, "completion_tokens_details").get("reasoning_tokens")),
-        total=_int(value.get("total_tokens")) or None,
+        reasoning=as_count(as_object(value.get("completion_tokens_details")).get("reasoning_tokens")),
+        total=as_count(value.get("total_tokens")) or None,
         details={"prompt": {"audio_tokens": audio}} if audio else None,
     )
-
-
-def _details(usage: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    value = usage.get(name)
-    return value if isinstance(value, dict) else {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from piproxy.events import Usage
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_object
 
 _KNOWN: Final = frozenset(("cached_tokens", "cache_write_tokens", "reasoning_tokens"))
 
@@ -19,12 +19,12 @@ def usage_of(raw: Mapping[str, Json], *, dollars: bool) -> Usage | None:
     if prompt is None and completion is None:
         return None
     prompt, completion = prompt or 0, completion or 0
-    asked, said = _object(raw.get("prompt_tokens_details")), _object(raw.get("completion_tokens_details"))
+    asked, said = as_object(raw.get("prompt_tokens_details")), as_object(raw.get("completion_tokens_details"))
     read = _first(
         asked.get("cached_tokens"),
         raw.get("prompt_cache_hit_tokens"),
         raw.get("cached_tokens"),
-        _object(raw.get("prompt_token_details")).get("cached_tokens"),
+        as_object(raw.get("prompt_token_details")).get("cached_tokens"),
         raw.get("num_cached_tokens"),
     )
     written = _first(asked.get("cache_write_tokens"))
@@ -48,7 +48,7 @@ def _billed(raw: Mapping[str, Json]) -> float | None:
     cost = _number(raw.get("cost"))
     if cost is None or not raw.get("is_byok"):
         return cost
-    parts = _object(raw.get("cost_details"))
+    parts = as_object(raw.get("cost_details"))
     upstream = _number(parts.get("upstream_inference_cost"))
     if upstream is None:
         pair = [_number(parts.get(f"upstream_inference_{side}_cost")) for side in ("prompt", "completions")]
@@ -64,10 +64,6 @@ def _others(asked: Mapping[str, Json], said: Mapping[str, Json]) -> Json | None:
     }
     kept = {side: counts for side, counts in found.items() if counts}
     return kept or None
-
-
-def _object(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, dict) else {}
 
 
 def _first(*values: Json) -> int:

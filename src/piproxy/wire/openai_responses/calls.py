@@ -9,7 +9,7 @@ from typing import Final
 from piproxy import jsontext
 from piproxy.errors import UpstreamBroken
 from piproxy.events import Event, ToolCallDelta, ToolCallStart
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_text
 
 CALL_TYPES: Final = ("function_call", "custom_tool_call")
 """The output items that the client must act on; all other tools run at the provider."""
@@ -37,13 +37,13 @@ class Calls:
     def item(self, key: Hashable, item: Mapping[str, Json], *, done: bool) -> list[Event]:
         """A ``function_call`` or ``custom_tool_call`` item, as it begins or as it is in the end."""
         custom = item.get("type") == "custom_tool_call"
-        id_ = _word(item.get("call_id"))
+        id_ = as_text(item.get("call_id"))
         call = self._slots.get(key)
         if call is None or (call.id and id_ and call.id != id_):
             call = self._open(key, custom=custom)
         call.custom = custom
-        call.id = call.id or id_ or (_word(item.get("id")) if done else "")
-        call.name = call.name or _word(item.get("name"))
+        call.id = call.id or id_ or (as_text(item.get("id")) if done else "")
+        call.name = call.name or as_text(item.get("name"))
         if done and call.name and not call.id:
             call.id = f"call_{self._wire_id}{len(self._all)}"
         return self._final(call, item.get("input" if custom else "arguments"))
@@ -60,7 +60,7 @@ class Calls:
 
     def in_the_end(self, at: int, item: Mapping[str, Json]) -> list[Event]:
         """A call as the terminal event lists it, at position ``at``, whose events may be missing."""
-        id_ = _word(item.get("call_id"))
+        id_ = as_text(item.get("call_id"))
         known = next((call for call in self._all if id_ and call.id == id_), None)
         if known is not None:
             return self._final(known, item.get("input" if known.custom else "arguments"))
@@ -104,10 +104,6 @@ class Calls:
         start = ToolCallStart(call.index, call.id, call.name, custom=call.custom)
         text = "".join(call.text)
         return [start, ToolCallDelta(call.index, text)] if text else [start]
-
-
-def _word(value: Json) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _arguments(value: Json) -> str:

@@ -14,7 +14,7 @@ from piproxy.budget import estimated_usage
 from piproxy.errors import UpstreamBroken, UpstreamError
 from piproxy.events import Event, Finish, FinishReason, ReasoningOpaque, Started, Usage
 from piproxy.framing.sse import Frame
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_count, as_text
 from piproxy.wire.openai_responses import replay
 from piproxy.wire.openai_responses.calls import CALL_TYPES, Calls
 from piproxy.wire.openai_responses.failure import cut_short, stream_failure
@@ -83,7 +83,7 @@ class ResponsesParser(AnswerParser):
     def _document(self, body: bytes, events: list[Event]) -> None:
         """A whole response with status 200, or an error in its place."""
         response = _object(body)
-        status = _text(response, "status")
+        status = as_text(response.get("status"))
         if status in ("queued", "in_progress"):
             raise UpstreamBroken(f"The provider answered with a response that is still {status}.")
         if (response.get("error") and not response.get("output")) or "output" not in response:
@@ -95,7 +95,7 @@ class ResponsesParser(AnswerParser):
         self._terminal(status if status in _ENDED else "completed", response, events)
 
     def _event(self, event: Mapping[str, Json], name: str | None, events: list[Event]) -> None:
-        type_ = _text(event, "type") or name or ""
+        type_ = as_text(event.get("type")) or name or ""
         if type_ == "error" or (event.get("error") and not type_):
             raise stream_failure(event)
         response = event.get("response")
@@ -104,7 +104,7 @@ class ResponsesParser(AnswerParser):
         if type_ in _WAITING:
             return
         if type_ in _TERMINAL:
-            said = _text(response, "status")
+            said = as_text(response.get("status"))
             status = said if said in _ENDED else _TERMINAL[type_]
             if status in ("failed", "cancelled"):
                 raise _failed(response, status)
@@ -134,12 +134,14 @@ class ResponsesParser(AnswerParser):
         key = self._key(event)
         if type_ in _DELTAS:
             kind, index = _DELTAS[type_]
-            events += self._speech.delta(key, kind, _int(event, index), _text(event, "delta"), event.get("logprobs"))
+            events += self._speech.delta(
+                key, kind, as_count(event.get(index)), as_text(event.get("delta")), event.get("logprobs")
+            )
         elif type_ in _PARTS_DONE:
             kind, index, name = _PARTS_DONE[type_]
-            events += self._speech.part(key, kind, _int(event, index), event.get(name))
+            events += self._speech.part(key, kind, as_count(event.get(index)), event.get(name))
         elif type_ in ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"):
-            events += self._calls.delta(key, _text(event, "delta"), custom="custom" in type_)
+            events += self._calls.delta(key, as_text(event.get("delta")), custom="custom" in type_)
         elif type_ == "response.function_call_arguments.done":
             events += self._calls.final(key, event.get("arguments"), custom=False)
         elif type_ == "response.custom_tool_call_input.done":
@@ -227,13 +229,3 @@ def _failed(response: Mapping[str, Json], status: str) -> UpstreamError:
     if not error:
         return stream_failure({"message": f"The provider's response ended as {status}, without a reason."})
     return stream_failure({"error": error})
-
-
-def _text(event: Mapping[str, Json], name: str) -> str:
-    value = event.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _int(value: Mapping[str, Json], name: str) -> int:
-    number = value.get(name)
-    return number if isinstance(number, int) and number > 0 else 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from piproxy.events import Usage
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_count, as_object
 
 _TIERS: Final[Mapping[str, float]] = {"flex": 0.5, "priority": 2.0, "fast": 2.0}
 """What a service tier costs, against the usual price (as pi reckons)."""
@@ -19,15 +19,15 @@ def counted(value: Json, tier: Json = None, model: str = "") -> Usage | None:
     """
     if not isinstance(value, dict) or not value:
         return None
-    inputs, outputs = _details(value, "input_tokens_details"), _details(value, "output_tokens_details")
-    read, written = _int(inputs, "cached_tokens"), _int(inputs, "cache_write_tokens")
+    inputs, outputs = as_object(value.get("input_tokens_details")), as_object(value.get("output_tokens_details"))
+    read, written = as_count(inputs.get("cached_tokens")), as_count(inputs.get("cache_write_tokens"))
     return Usage(
-        input=max(0, _int(value, "input_tokens") - read - written),
-        output=_int(value, "output_tokens"),
+        input=max(0, as_count(value.get("input_tokens")) - read - written),
+        output=as_count(value.get("output_tokens")),
         cache_read=read,
         cache_write=written,
-        reasoning=_int(outputs, "reasoning_tokens"),
-        total=_int(value, "total_tokens") or None,
+        reasoning=as_count(outputs.get("reasoning_tokens")),
+        total=as_count(value.get("total_tokens")) or None,
         price_factor=_factor(tier, model),
     )
 
@@ -35,13 +35,3 @@ def counted(value: Json, tier: Json = None, model: str = "") -> Usage | None:
 def _factor(tier: Json, model: str) -> float:
     factor = _TIERS.get(tier, 1.0) if isinstance(tier, str) else 1.0
     return 2.5 if factor == 2.0 and model.rpartition("/")[2] == "gpt-5.5" else factor
-
-
-def _details(usage: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    value = usage.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _int(value: Mapping[str, Json], name: str) -> int:
-    number = value.get(name)
-    return number if isinstance(number, int) and number > 0 else 0

@@ -23,7 +23,7 @@ from piproxy.events import (
 )
 from piproxy.framing.sse import Frame
 from piproxy.functiontools import free_text
-from piproxy.jsontext import Json
+from piproxy.jsontext import Json, as_text
 from piproxy.toolids import unrepeated
 from piproxy.wire.pi_messages import replay
 from piproxy.wire.pi_messages.failure import stream_failure
@@ -113,9 +113,9 @@ class EventParser(AnswerParser):
             case "text_start" | "thinking_start" | "toolcall_start":
                 yield from self._begin(event, kind.removesuffix("_start"))
             case "text_delta" | "thinking_delta" | "toolcall_delta":
-                yield from self._more(self._block(event, kind.removesuffix("_delta")), _text(event.get("delta")))
+                yield from self._more(self._block(event, kind.removesuffix("_delta")), as_text(event.get("delta")))
             case "text_end":
-                yield from self._end_text(self._block(event, "text"), event)
+                yield from self._endas_text(self._block(event, "text"), event)
             case "thinking_end":
                 yield from self._end_thinking(self._block(event, "thinking"), event)
             case "toolcall_end":
@@ -133,12 +133,12 @@ class EventParser(AnswerParser):
         self._blocks[index : index + 1] = [block]
         if kind != "toolcall":
             return
-        name = _text(event.get("toolName"))
+        name = as_text(event.get("toolName"))
         if not name:
             raise UpstreamBroken("The provider called a tool without a name.")
         block.number = len(self._ids)
         made_up = f"call_{self._notes.wire_id or 'pi'}_{len(self._ids)}"
-        block.id = unrepeated(_text(event.get("id")) or made_up, self._ids)
+        block.id = unrepeated(as_text(event.get("id")) or made_up, self._ids)
         block.custom = name in self._notes.custom
         yield ToolCallStart(block.number, block.id, name, custom=block.custom)
 
@@ -167,7 +167,7 @@ class EventParser(AnswerParser):
         if isinstance(whole, str) and whole.startswith(block.text):
             yield from self._more(block, whole[len(block.text) :])
 
-    def _end_text(self, block: _Block, event: Mapping[str, Json]) -> Iterator[Event]:
+    def _endas_text(self, block: _Block, event: Mapping[str, Json]) -> Iterator[Event]:
         yield from self._rest(block, event.get("content"))
         block.kept = {"type": "text", "text": block.text, **_signature(event, "textSignature")}
 
@@ -177,7 +177,7 @@ class EventParser(AnswerParser):
             yield from self._rest(block, event.get("content"))
         block.kept = {
             "type": "thinking",
-            "thinking": _text(event.get("content")) or block.text,
+            "thinking": as_text(event.get("content")) or block.text,
             **_signature(event, "thinkingSignature"),
             **({"redacted": True} if hidden else {}),
         }
@@ -239,7 +239,3 @@ def _usage(given: Mapping[str, Json]) -> Usage:
 def _signature(event: Mapping[str, Json], name: str) -> dict[str, Json]:
     signature = event.get("contentSignature")
     return {name: signature} if isinstance(signature, str) and signature else {}
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""

@@ -355,3 +355,12 @@ def test_what_keeps_logins_from_being_renewed_is_told(home: Home, monkeypatch: p
     monkeypatch.setattr(os, "access", lambda asked, mode: not (asked == path and mode == os.W_OK))
     found = {finding.what: finding.next_step for finding in file_findings(AgentDirectory(home.agent))}
     assert found[f"{path} cannot be written: logins cannot be refreshed"] == f"chmod u+w {path}"
+
+
+def test_logins_of_an_older_pi_are_told(home: Home) -> None:
+    """pi moves them when it starts, and only as long as there is no auth.json."""
+    path = home.write("oauth.json", {"anthropic": {"refresh": "r", "access": "a", "expires": 1}})
+    finding = about(examine(home)[1], f"{path} holds logins of an older pi")
+    assert (finding["level"], "Start pi once" in finding["next_step"]) == ("warning", True)
+    home.write("auth.json", {})
+    assert "older pi" not in json.dumps(examine(home)[1])

@@ -129,7 +129,8 @@ def test_a_place_that_cannot_be_looked_at_is_passed_by(tmp_path: Path) -> None:
     launcher(tmp_path / "bin").symlink_to(home / "dist" / "bundle" / "cli.js")
     unreadable = tmp_path / ("x" * 300)
     assert find(f"{unreadable}{os.pathsep}{tmp_path / 'bin'}") == InstalledPi("1.6.0", home, beside)
-    assert find("", PI_PACKAGE_DIR=str(unreadable)) is None
+    for named in (str(unreadable), "~nobody-has-this-name/pi"):
+        assert find("", PI_PACKAGE_DIR=named) is None
 
 
 def test_a_launcher_that_names_a_circle_is_none(tmp_path: Path) -> None:

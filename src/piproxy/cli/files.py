@@ -39,6 +39,9 @@ def file_findings(directory: AgentDirectory) -> Iterator[Finding]:
     yield Finding("ok", f"{root}: {', '.join(path.name for path in present) or 'no files yet'}")
     for path in present:
         yield from _file(path, secret=path in (directory.auth, directory.proxy_config, directory.models))
+    if directory.auth not in present and os.access(root / "oauth.json", os.F_OK):
+        step = "Start pi once: it moves them to auth.json."
+        yield Finding("warning", f"{root / 'oauth.json'} holds logins of an older pi", step)
     if os.access(directory.auth, os.R_OK) and not os.access(directory.auth, os.W_OK):
         yield Finding(
             "warning", f"{directory.auth} cannot be written: logins cannot be refreshed", f"chmod u+w {directory.auth}"

@@ -54,7 +54,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
     """Places inside a pi-coding-agent package."""
     named = environ.get("PI_PACKAGE_DIR", "")
     if named:
-        yield Path(named).expanduser()
+        yield _expanded(named)
         return
     for folder in environ.get("PATH", "").split(os.pathsep):
         for name in _LAUNCHERS if folder else ():
@@ -78,9 +78,13 @@ def _behind(launcher: Path) -> Iterator[Path]:
         return
     managed = _MANAGED_ROOT.search(text)
     if managed is not None:
-        yield from _managed(Path(os.path.expandvars(managed[1])).expanduser())
+        yield from _managed(_expanded(os.path.expandvars(managed[1])))
     for path in _CLI_PATH.findall(text):
         yield Path(realpath(Path(target.parent, _HERE.sub("", path).replace("\\", "/"))))
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises for users that do not exist
 
 
 def _managed(root: Path) -> Iterator[Path]:

@@ -72,6 +72,7 @@ VALID: list[Any] = [
     {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": " t ", "x-own": {"type": 5}},
     {"enum": [{"type": 5}], "const": {"properties": 5}, "default": {"type": []}, "examples": [{"type": {}}]},
     {"type": "STRING"},
+    {"type": "object", "properties": {"a": {"enum": None}}, "required": None, "anyOf": None},
 ]
 
 
@@ -95,6 +96,14 @@ def test_any_schema_is_carried_as_it_is(schema: Any) -> None:
         ({"type": None}, ".type"),
         ({"type": []}, ".type"),
         ({"type": ["string", 5]}, ".type"),
+        ({"type": "strnig"}, ".type"),
+        ({"type": ["string", "any"]}, ".type"),
+        ({"properties": {"a": {"type": "string", "required": True}}}, ".properties.a.required"),
+        ({"required": "a"}, ".required"),
+        ({"required": ["a", 1]}, ".required"),
+        ({"enum": "a"}, ".enum"),
+        ({"items": {"enum": {"a": 1}}}, ".items.enum"),
+        ({"anyOf": {"type": "string"}}, ".anyOf"),
         ({"properties": []}, ".properties"),
         ({"properties": None}, ".properties"),
         ({"properties": {"a": "string"}}, ".properties.a"),

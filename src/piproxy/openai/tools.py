@@ -27,16 +27,21 @@ _ONE: Final = (
 _LIST: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAP: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 
-_HOLDS: Final[Mapping[str, Literal["type", "one", "list", "map", "items"]]] = MappingProxyType(
+_TYPES: Final = frozenset(("array", "boolean", "integer", "null", "number", "object", "string"))
+
+_HOLDS: Final[Mapping[str, Literal["type", "names", "values", "one", "list", "map", "items"]]] = MappingProxyType(
     {
         "type": "type",
+        "required": "names",
+        "enum": "values",
         "items": "items",
         **dict.fromkeys(_ONE, "one"),
         **dict.fromkeys(_LIST, "list"),
         **dict.fromkeys(_MAP, "map"),
     }
 )
-"""What a keyword's value is: one schema, a list of them, a map to them; ``items`` was a list until draft 2019-09."""
+"""What a keyword's value is: names, any values, one schema, a list of them, a map to them; ``items`` was a list until
+draft 2019-09."""
 
 
 def tools(shapes: Sequence[schema.Tool]) -> tuple[chat.Tool, ...]:
@@ -108,8 +113,9 @@ def _allowed(choice: schema.ToolChoice) -> chat.ToolChoice:
 
 
 def check_schema(root: Json, path: Path, owner: str) -> None:
-    """Refuse what is no JSON Schema: neither object nor boolean, or a malformed ``type`` or ``properties``, at any
-    depth. Everything else is for the provider to judge. Raises :class:`InvalidRequest` that names ``owner``."""
+    """Refuse what is no JSON Schema: no object or boolean, or a malformed ``type``, ``required``, ``enum`` or place
+    of more schemas, at any depth. All else is for the provider to judge, and so is ``null`` for a list, as Go writes an
+    empty one. Raises :class:`InvalidRequest` that names ``owner``."""
     waiting: list[tuple[Json, Path]] = [(root, path)]
     while waiting:
         node, here = waiting.pop()
@@ -125,11 +131,25 @@ def check_schema(root: Json, path: Path, owner: str) -> None:
 def _within(keyword: str, value: Json, here: Path, owner: str) -> Sequence[tuple[Json, Path]]:
     """The schemas in a keyword's value, with their paths."""
     there = (*here, keyword)
-    match _HOLDS[keyword]:
+    holds = _HOLDS[keyword]
+    if value is None and holds in ("names", "values", "list"):
+        return ()
+    match holds:
         case "type":
             names = value if isinstance(value, list) else [value]
             if not names or not all(isinstance(name, str) for name in names):
                 raise _malformed(there, owner, "'type' must be a string or an array of strings")
+            for name in names:
+                if name.lower() not in _TYPES:  # some clients shout, as Google's schemas do
+                    raise _malformed(there, owner, f"'{name[:40]}' is no type, but {', '.join(sorted(_TYPES))} are")
+            return ()
+        case "names":
+            if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+                raise _malformed(there, owner, f"'{keyword}' must be an array of strings")
+            return ()
+        case "values":
+            if not isinstance(value, list):
+                raise _malformed(there, owner, f"'{keyword}' must be an array, not {json_type(value)}")
             return ()
         case "map":
             if not isinstance(value, dict):
@@ -140,7 +160,9 @@ def _within(keyword: str, value: Json, here: Path, owner: str) -> Sequence[tuple
         case "list" | "items":
             if isinstance(value, list):
                 return [(child, (*there, at)) for at, child in enumerate(value)]
-            return [(value, there)] if keyword == "items" else ()
+            if keyword != "items":
+                raise _malformed(there, owner, f"'{keyword}' must be an array, not {json_type(value)}")
+            return [(value, there)]
 
 
 def _malformed(path: Path, owner: str, reason: str) -> InvalidRequest:

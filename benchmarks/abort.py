@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
@@ -63,8 +63,9 @@ class Lines:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for line in self._stream:
-            self._queue.put((line.decode().strip(), time.monotonic()))
+        with suppress(ValueError):  # it is closed in the end, while we wait for more
+            for line in self._stream:
+                self._queue.put((line.decode().strip(), time.monotonic()))
 
     def wait(self, *words: str) -> tuple[str, float]:
         """The next line with one of these; an empty one when none comes."""

@@ -19,7 +19,7 @@ from piproxy.jsontext import Json
 from piproxy.server.runfile import read_run_file
 from piproxy.settings import Settings
 
-_PATIENCE: Final = 2.0
+_PATIENCE: Final = 5.0
 """Seconds to wait for whoever listens there."""
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (names of addresses)
 

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from fakes.command import Home
@@ -77,6 +79,44 @@ def test_the_address_is_that_of_the_running_proxy(demo: Home) -> None:
         script = demo.piproxy("connect", "curl", "--model", "echo").stdout
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout)["choices"][0]["message"]["content"] == GREETING
+
+
+@contextmanager
+def elsewhere(home: Home, *options: str) -> Iterator[None]:
+    """A proxy that runs and does not listen on plain HTTP."""
+    command = [sys.executable, "-m", "piproxy", *options]
+    with subprocess.Popen(command, env=dict(home.environment()), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert "listens on" in process.stdout.readline()
+            yield
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="unix sockets")
+def test_a_proxy_on_a_unix_socket_alone(demo: Home) -> None:
+    """curl is told the socket and gets an answer; a client that takes only an address is not told a wrong one."""
+    socket = demo.path / "s"
+    with elsewhere(demo, "--unix", str(socket)):
+        script = demo.piproxy("connect", "curl", "--model", "echo").stdout
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        assert GREETING in done.stdout
+        for client, option in (("aider", "--write"), ("openai-python", "--reveal"), ("curl", "--write")):
+            refused = demo.piproxy("connect", client, option)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert f"on the unix socket {socket} alone" in refused.stderr
+
+
+def test_a_proxy_with_its_own_certificate(demo: Home) -> None:
+    """curl is told which authority to trust and gets an answer; for the others it is said."""
+    with elsewhere(demo, "--tls-self-signed", "--port", "0"):
+        script = demo.piproxy("connect", "curl", "--model", "echo")
+        done = subprocess.run(["sh", "-c", script.stdout], capture_output=True, text=True, check=True)
+        assert (GREETING in done.stdout, script.stderr) == (True, "")
+        said = demo.piproxy("connect", "openai-python").stderr
+        assert f"{demo.agent}/piproxy-tls/ca.pem" in said
+        assert "SSL_CERT_FILE" in said
 
 
 def test_the_python_program_runs(demo: Home) -> None:

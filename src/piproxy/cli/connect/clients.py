@@ -49,8 +49,10 @@ def _variables(target: Target) -> dict[str, str]:
 
 def _curl(target: Target) -> str:
     body = json.dumps({"model": target.model, "messages": [{"role": "user", "content": "Hi!"}]})
+    ways = (("--unix-socket", target.socket), ("--cacert", target.authority))
+    options = "".join(f"  {option} {shlex.quote(path)} \\\n" for option, path in ways if path)
     return (
-        f"curl {target.url}/chat/completions \\\n"
+        f"curl {target.url}/chat/completions \\\n{options}"
         f"  -H {shlex.quote(f'Authorization: Bearer {target.token}')} \\\n"
         f'  -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(body)}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from piproxy.cli.running import running
 from piproxy.cli.surroundings import Surroundings, surroundings
 from piproxy.errors import ConfigError, ModelNotFound
 from piproxy.jsontext import Json
+from piproxy.server.selfsigned import FOLDER
 
 NO_KEY: Final = "piproxy"
 """What clients send that insist on a key where none is wanted."""
@@ -60,18 +62,22 @@ def connect(
         if not auto or around.effective.settings.zed.get("autoSync") is True:
             _sync(chosen, path, _target(around, model, reveal=True))
         return
-    target = _target(around, model, reveal=reveal or apply)
-    if not apply:
+    target = _target(around, model, reveal=reveal or apply, sockets=client == "curl" and not apply)
+    if apply:
+        _write(chosen, path, target)
+    else:
         click.echo(chosen.shown(target), nl=False)
-        if note := chosen.note(target):
-            click.echo(note, err=True)
-        return
-    _write(chosen, path, target)
-    if note := chosen.note(_target(around, model, reveal=reveal)):
+    if note := chosen.note(replace(target, token=target.token if reveal or not target.wants_token else MASK)):
         click.echo(note, err=True)
+    if target.authority and (apply or client != "curl"):
+        click.echo(
+            f"The certificate is of a local authority, {target.authority}, which the client has to trust: with Python "
+            "by SSL_CERT_FILE, with Node by NODE_EXTRA_CA_CERTS, else by the system's store.",
+            err=True,
+        )
 
 
-def _target(around: Surroundings, model: str | None, *, reveal: bool) -> Target:
+def _target(around: Surroundings, model: str | None, *, reveal: bool, sockets: bool = False) -> Target:
     exposure = around.exposure
     if not exposure.models:
         raise ConfigError(f"There is no model to offer: {exposure.why_empty}")
@@ -81,13 +87,23 @@ def _target(around: Surroundings, model: str | None, *, reveal: bool) -> Target:
         raise ConfigError(f"{model}: no such model; piproxy models lists them.") from error
     settings = around.effective.settings
     token = settings.auth_token
+    url, _, socket = running(around).url.partition("+unix:")
+    if socket and not sockets:
+        raise ConfigError(
+            f"The proxy listens on the unix socket {socket} alone, where this client cannot find it; let it listen on "
+            "a port, too, with bind."
+        )
+    authority = around.directory.root / FOLDER / "ca.pem"
+    own = url.startswith("https:") and not settings.certfile and authority.exists()
     return Target(
-        url=f"{running(around).url}/v1",
+        url=f"{url}://localhost/v1" if socket else f"{url}/v1",
         token=(token if reveal else MASK) if token else NO_KEY,
         model=first,
         models=tuple(exposure.by_public_id.items()),
         provider_name=str(settings.zed.get("providerName") or "Pi Proxy"),
         wants_token=bool(token),
+        socket=socket,
+        authority=str(authority) if own else "",
     )
 
 

@@ -28,6 +28,10 @@ class Target:
     provider_name: str = "Pi Proxy"
     """Zed's name for it."""
     wants_token: bool = False
+    socket: str = ""
+    """The unix socket on which the proxy listens and nowhere else; ``url`` is then one of any host."""
+    authority: str = ""
+    """Path of the local certificate authority that the client has to trust."""
 
 
 @dataclass(frozen=True, slots=True)

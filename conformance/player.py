@@ -15,6 +15,7 @@ from conformance.messages import Message, Reader, Reader2, readers
 from conformance.provider import Write
 
 READ_SIZE: Final = 65536
+_LAST: Final = (b"data: [DONE]", b'"message_stop"', b'"response.completed"', b'"finishReason"')
 Connect = Callable[[], Awaitable[trio.abc.HalfCloseableStream]]
 
 
@@ -158,8 +159,10 @@ def _complete(got: list[Block], sent: list[Block]) -> dict[int, _Answered]:
 class Recorded:
     """Answers every request with what was recorded for the same one, or else for the next one."""
 
-    def __init__(self, blocks: list[Block]) -> None:
+    def __init__(self, blocks: list[Block], *, exactly: bool = True) -> None:
+        """``exactly``: an answer ends as it did, and not in HTTP where piproxy left at the last word."""
         self._blocks = blocks
+        self._exactly = exactly
         self._left = numbers(blocks)
         self._bodies = {number: _body(blocks, number) for number in self._left}
 
@@ -176,6 +179,9 @@ class Recorded:
                 await trio.sleep_until(began + block.at - asked)
                 await write(block.data)
             elif block.word == CLOSED:
+                if not self._exactly and whole(joined(steps, chosen, GOT)):
+                    await write(b"0\r\n\r\n")
+                    break
                 await trio.sleep_forever()  # piproxy closed here, and has to again
         return True
 
@@ -185,6 +191,11 @@ class Recorded:
             self._left.remove(number)
             return number
         return None
+
+
+def whole(answer: bytes) -> bool:
+    """A provider has said all, in whatever API, although HTTP may not have said so."""
+    return any(word in answer for word in _LAST)
 
 
 def _body(blocks: list[Block], number: int) -> bytes:

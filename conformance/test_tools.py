@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
 from hpack import Encoder
 from hyperframe.frame import DataFrame, HeadersFrame, SettingsFrame
 
@@ -16,7 +17,8 @@ from conformance.case import Exchange, exchanges, folders, load
 from conformance.clients import TABLE, clients
 from conformance.compare import difference, rows
 from conformance.inside import play
-from conformance.messages import PREFACE, Reader
+from conformance.messages import PREFACE, Message, Reader
+from conformance.player import Recorded
 from conformance.record import KEY
 from conformance.scenarios import SCENARIOS
 from conformance.strip import SecretLeft, stripped
@@ -186,6 +188,21 @@ def test_an_answer_before_the_answer_is_seen() -> None:
     recording = load(folder).recording
     (talk,) = exchanges(recording.request, recording.expected)
     assert rows(talk)[:2] == ["first 100", "status 200"]
+
+
+@pytest.mark.usefixtures("autojump_clock")
+@pytest.mark.parametrize(("name", "ends"), [("llm/stream", True), ("llm/abort", False)])
+async def test_a_provider_that_has_said_all_ends(name: str, ends: bool) -> None:
+    """Piproxy left at the last word in the recording; another server may wait for HTTP to say that it was the last."""
+    (folder,) = folders(f"/{name}")
+    written = bytearray()
+
+    async def write(data: bytes) -> None:
+        written.extend(data)
+
+    with trio.move_on_after(1000):
+        await Recorded(load(folder).recording.upstream, exactly=False).serve(1, Message(), write)
+    assert written.endswith(b"0\r\n\r\n") == ends
 
 
 def test_every_case_is_known() -> None:

@@ -44,7 +44,9 @@ class Environment:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.pip:
             subprocess.run([sys.executable, "-m", "venv", "--clear", self.folder], check=True)
-            subprocess.run([self.bin / "python", "-m", "pip", "install", "-q", *self.pip], check=True)
+            python, uv = self.bin / "python", shutil.which("uv")  # uv, where it is: some take pip half an hour
+            install = (uv, "pip", "install", "--python", python) if uv else (python, "-m", "pip", "install")
+            subprocess.run([*install, "-q", *self.pip], check=True)
         elif self.npm:
             quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
             subprocess.run(["npm", "install", "--prefix", self.folder, *quiet, *self.npm], check=True)

@@ -23,13 +23,15 @@ LAUNCHD = {
     "ThrottleInterval": int,
     "StandardOutPath": str,
     "StandardErrorPath": str,
+    "ExitTimeOut": int,
+    "ProcessType": str,
 }
 """Keys of launchd.plist(5) and their types, those that are used."""
 
 
 def test_a_systemd_unit() -> None:
     """The unit starts this Python's piproxy with what it needs of the environment; wrong settings are not retried."""
-    manager = systemd(Path("/home/me/.config"), {"PATH": "/usr/bin", "PI_CODING_AGENT_DIR": '/a b/100%$"'})
+    manager = systemd(Path("/home/me/.config"), {"PATH": "/usr/bin", "PI_CODING_AGENT_DIR": '/a b/100%$"'}, 30)
     unit = RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(manager.text)
@@ -55,7 +57,7 @@ def test_systemd_understands_every_line(home: Home) -> None:
 
 def test_a_launchd_agent() -> None:
     """The agent is a property list that starts the same command and again after a crash only."""
-    manager = launchd(Path("/Users/me"), {"PATH": "/usr/bin"}, Path("/Users/me/.pi/agent"))
+    manager = launchd(Path("/Users/me"), {"PATH": "/usr/bin"}, Path("/Users/me/.pi/agent"), 30)
     agent = plistlib.loads(manager.text.encode())
     assert agent["ProgramArguments"] == [sys.executable, "-m", "piproxy", "serve"]
     assert agent["EnvironmentVariables"] == {"PATH": "/usr/bin"}
@@ -103,5 +105,17 @@ def test_a_manager_that_refuses_is_quoted(home: Home, unit: Path) -> None:
     (home.path / "broken").touch()
     done = home.piproxy("service", "install")
     assert (done.returncode, "failed: no bus" in done.stderr) == (2, True)
+    assert "--no-start leaves systemctl alone" in done.stderr
     assert home.piproxy("service", "install", "--no-start").returncode == 0
     assert unit.exists()
+    done = home.piproxy("service", "uninstall")
+    assert (done.returncode, "--no-stop leaves systemctl alone" in done.stderr) == (2, True)
+    assert home.piproxy("service", "uninstall", "--no-stop").stdout == f"removed {unit}\n"
+    assert not unit.exists()
+
+
+def test_a_stop_has_the_time_that_answers_have(home: Home) -> None:
+    """The system kills only well after the setting drainSec."""
+    assert "TimeoutStopSec=30\n" in home.piproxy("service", "install", "--print").stdout
+    home.piproxy("config", "set", "drainSec", "600")
+    assert "TimeoutStopSec=620\n" in home.piproxy("service", "install", "--print").stdout

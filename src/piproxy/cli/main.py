@@ -1,7 +1,8 @@
 """The command line. A command is imported when it is called, so that ``piproxy --help`` costs next to nothing.
 
-Exit codes: 0 all is well; 1 something is broken or could not be done; 2 wrong usage or settings, with a message that
-says what to do; 3 nothing runs (``status``, ``stop``); 128 + n ended by the second signal n.
+Exit codes: 0 all is well; 1 something is broken or could not be done; 2 wrong usage or settings, a file that cannot be
+written, a service manager that refuses, with a message that says what to do; 3 nothing runs (``status``, ``stop``);
+128 + n ended by the second signal n.
 """
 
 from __future__ import annotations

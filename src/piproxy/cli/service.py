@@ -19,6 +19,8 @@ from piproxy.errors import ConfigError
 from piproxy.pi.directory import VARIABLE
 
 LABEL: Final = "dev.pi.piproxy"
+_AFTER_DRAIN: Final = 20
+"""Seconds that a stop may take beyond the setting drainSec before the system kills."""
 _PASSED_ON: Final = ("PATH", VARIABLE)
 """What the service needs of the environment in which it was installed: pi for its keys' commands, and its directory."""
 
@@ -68,12 +70,13 @@ def install(only_print: bool, start: bool) -> None:
         around.directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # launchd wants it for the log
         if manager.replaces:
             subprocess.run(manager.replaces, capture_output=True, check=False)  # noqa: S603
-        _run(manager.on)
+        _run(manager.on, without="--no-start")
         click.echo("started, now and at each login; piproxy status says how it is")
 
 
 @service.command()
-def uninstall() -> None:
+@click.option("--stop/--no-stop", default=True, help="Stop it, too; without, only the file is removed.")
+def uninstall(stop: bool) -> None:
     """Stop the service and remove its file.
 
     \b
@@ -84,23 +87,29 @@ def uninstall() -> None:
     if not manager.path.exists():
         click.echo(f"nothing is installed in {manager.path}")
         return
-    _run(manager.off)
+    if stop:
+        _run(manager.off, without="--no-stop")
     manager.path.unlink()
-    _run(manager.gone)
+    if stop:
+        _run(manager.gone, without="--no-stop")
     click.echo(f"removed {manager.path}")
 
 
 def _manager(around: Surroundings) -> Manager:
+    stop = int(around.effective.settings.drain_sec) + _AFTER_DRAIN
     passed = {name: around.environ[name] for name in _PASSED_ON if around.environ.get(name)}
     if sys.platform == "darwin":
-        return launchd(Path.home(), passed, around.directory.root)
+        return launchd(Path.home(), passed, around.directory.root, stop)
     if sys.platform.startswith("linux"):
-        return systemd(Path(around.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"), passed)
+        return systemd(Path(around.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"), passed, stop)
     raise ConfigError("Services are for systemd and launchd; on this system, start `piproxy` by its own means.")
 
 
-def systemd(config: Path, environ: dict[str, str]) -> Manager:
-    """A user unit (systemd.service(5)); a reload is SIGHUP, which reads settings and models again."""
+def systemd(config: Path, environ: dict[str, str], stop: int) -> Manager:
+    """A user unit (systemd.service(5)); a reload is SIGHUP, which reads settings and models again.
+
+    ``stop``: seconds that a stop may take.
+    """
     path = config / "systemd" / "user" / "piproxy.service"
     variables = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environ.items())
     text = (
@@ -114,7 +123,7 @@ def systemd(config: Path, environ: dict[str, str]) -> Manager:
         "Restart=on-failure\n"
         "RestartSec=5\n"
         "RestartPreventExitStatus=2\n"
-        "TimeoutStopSec=30\n"
+        f"TimeoutStopSec={stop}\n"
         "NoNewPrivileges=yes\n\n"
         "[Install]\n"
         "WantedBy=default.target\n"
@@ -129,8 +138,11 @@ def systemd(config: Path, environ: dict[str, str]) -> Manager:
     )
 
 
-def launchd(home: Path, environ: dict[str, str], root: Path) -> Manager:
-    """An agent (launchd.plist(5)); what it says goes to proxy.log in pi's directory."""
+def launchd(home: Path, environ: dict[str, str], root: Path, stop: int) -> Manager:
+    """An agent (launchd.plist(5)); what it says goes to proxy.log in pi's directory.
+
+    ``stop``: seconds that a stop may take; launchd's own default is 20. A process of no type is throttled.
+    """
     path = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
     agent = {
         "Label": LABEL,
@@ -139,6 +151,8 @@ def launchd(home: Path, environ: dict[str, str], root: Path) -> Manager:
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 10,
+        "ExitTimeOut": stop,
+        "ProcessType": "Interactive",
         "StandardOutPath": str(root / "proxy.log"),
         "StandardErrorPath": str(root / "proxy.log"),
     }
@@ -159,12 +173,12 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _run(commands: tuple[tuple[str, ...], ...]) -> None:
+def _run(commands: tuple[tuple[str, ...], ...], *, without: str) -> None:
     for command in commands:
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         except FileNotFoundError as error:
-            raise ConfigError(f"{command[0]} was not found; with --no-start only the file is written.") from error
+            raise ConfigError(f"{command[0]} was not found; {without} leaves it alone.") from error
         if done.returncode != 0:
             words = (done.stderr or done.stdout).strip()
-            raise ConfigError(f"`{' '.join(command)}` failed: {words}")
+            raise ConfigError(f"`{' '.join(command)}` failed: {words}; {without} leaves {command[0]} alone.")

@@ -36,6 +36,22 @@ def test_hosts_can_be_allowed() -> None:
     assert Guards(loopback=True, hosts={"box.lan"}).admit({"host": "box.lan:4141"}) == {}
 
 
+@pytest.mark.parametrize("written", ["box.lan", "Box.LAN", "box.lan.", "box.lan:4141"])
+def test_hosts_may_be_written_as_they_are_seen(written: str) -> None:
+    """In any case, with a port or the final dot."""
+    guards = Guards.of(loopback=True, token="", hosts=[written], origins=[])
+    assert guards.admit({"host": "box.lan:4141"}) == {}
+    with pytest.raises(Forbidden):
+        guards.admit({"host": "other.lan"})
+
+
+@pytest.mark.parametrize("written", ["https://app.example", "https://app.example/", "HTTPS://App.Example", "*"])
+def test_origins_may_be_written_as_they_are_seen(written: str) -> None:
+    """A browser's address bar shows a slash, which no ``Origin`` has."""
+    guards = Guards.of(loopback=True, token="", hosts=[], origins=[written])
+    assert guards.admit({"host": "localhost", "origin": "https://app.example"})["vary"] == "origin"
+
+
 def test_a_public_bind_takes_any_host() -> None:
     """Whoever binds to a network address is reached by names that nobody can know."""
     assert OPEN.admit({"host": "box.lan"}) == {}

@@ -69,11 +69,11 @@ class Engine:
     def apply(self, settings: Settings) -> None:
         """Use these settings from now on; what is bound to sockets stays until the next start."""
         self.settings = settings
-        self.guards = Guards(
+        self.guards = Guards.of(
             loopback=all(is_loopback(address.host) for address in settings.addresses),
             token=settings.auth_token,
-            hosts=frozenset(host.lower() for host in settings.allowed_hosts),
-            origins=frozenset(settings.allowed_origins),
+            hosts=settings.allowed_hosts,
+            origins=settings.allowed_origins,
         )
         self.exchange.limits = limits(settings)
         self.exchange.places.resize(settings.max_concurrency, settings.max_queue)

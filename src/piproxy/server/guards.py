@@ -31,6 +31,16 @@ class Guards:
     origins: Collection[str] = ()
     """Origins of browser pages that may ask; ``*`` is any."""
 
+    @classmethod
+    def of(cls, *, loopback: bool, token: str, hosts: Collection[str], origins: Collection[str]) -> Guards:
+        """With hosts and origins as people write them: in any case, with a port or a slash that they do not have."""
+        return cls(
+            loopback=loopback,
+            token=token,
+            hosts=frozenset(map(_hostname, hosts)),
+            origins=frozenset(origin.rstrip("/").lower() for origin in origins),
+        )
+
     def admit(self, headers: Mapping[str, str]) -> dict[str, str]:
         """The CORS headers of the answer, often none. Raises :class:`Forbidden`."""
         host = _hostname(headers.get("host", ""))

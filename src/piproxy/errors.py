@@ -182,14 +182,17 @@ class CredentialError(GatewayError):
     """No usable credential for the provider; the message names the next step and never the secret.
 
     ``passing``: whoever gives out tokens is away or too busy just now. The official SDKs repeat a 502 by themselves,
-    which then helps; in every other case they are told not to.
+    which then helps; in every other case they are told not to. ``retry_after``: seconds that it wants to be left alone.
     """
 
     status = 502
     code = "upstream_auth_error"
 
-    def __init__(self, message: str, *, passing: bool = False) -> None:
-        super().__init__(message, headers=NO_HEADERS if passing else {"x-should-retry": "false"})
+    def __init__(self, message: str, *, passing: bool = False, retry_after: str | None = None) -> None:
+        headers = {"x-should-retry": "false"}
+        if passing:
+            headers = {} if retry_after is None else {"retry-after": retry_after}
+        super().__init__(message, headers=headers)
         self.passing = passing
 
 

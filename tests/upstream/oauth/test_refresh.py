@@ -24,6 +24,7 @@ from piproxy.pi.auth_file import AuthFile
 from piproxy.pi.jsonfile import dump
 from piproxy.pi.lock import DirectoryLock, LockImpossible
 from piproxy.pi.login import Login
+from piproxy.upstream.http import Fetched
 from piproxy.upstream.oauth.refresh import Refresher
 
 NOW = 1_800_000_000
@@ -312,6 +313,20 @@ async def test_a_passing_failure_is_over_with_the_next_request(tmp_path: Path) -
         with pytest.raises(CredentialError, match=r"\(HTTP 503\)\. If that lasts: log in again: .*/login anthropic"):
             await home.refresher.fresh(login_of(old))
         assert (await home.refresher.fresh(login_of(old))).access == "a2"
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "told"), [(429, "30", "30"), (503, "2", "2"), (429, "soon", None), (400, "30", None)]
+)
+async def test_a_token_endpoint_that_wants_to_be_left_alone_is_heard(
+    tmp_path: Path, status: int, after: str, told: str | None
+) -> None:
+    """The official SDKs wait as long as they are told; where trying again cannot help, there is nothing to wait for."""
+    old = entry(left=-1)
+    async with house(tmp_path, {"anthropic": old}, [Fetched(status, {"retry-after": after}, b"{}")]) as home:
+        with pytest.raises(CredentialError) as caught:
+            await home.refresher.fresh(login_of(old))
+    assert caught.value.headers.get("retry-after") == told
 
 
 async def test_each_request_gets_an_error_of_its_own(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlencode
 
 from piproxy import jsontext
-from piproxy.errors import UpstreamError
+from piproxy.errors import NO_HEADERS, UpstreamError
 from piproxy.jsontext import Json
 from piproxy.pi.auth_entry import OAuthEntry
 
@@ -23,6 +23,7 @@ MINUTE_MS: Final = 60_000
 ACCEPT_JSON: Final = {"Accept": "application/json"}
 _BUSY: Final = (408, 425, 429)
 _BEYOND: Final = 1e12
+_SECONDS: Final = re.compile(r"[0-9]{1,5}")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 
 
@@ -49,15 +50,18 @@ class Refused(Exception):
     """A token endpoint gave nothing to go on with; the words hold no secret and nothing of the answer's prose.
 
     ``final``: the same refresh token will never work again. A bare 401 or 403 may be a firewall's and is not.
-    ``passing``: asking again in a moment may help. An answer of 2xx that makes no sense is not: what it was asked with
-    may be spent.
+    ``passing``: asking again in a moment may help, or after ``retry_after`` seconds. An answer of 2xx that makes no
+    sense is not: what it was asked with may be spent.
     """
 
-    def __init__(self, reason: str, *, final: bool = False, passing: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, final: bool = False, passing: bool = False, retry_after: str | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
         self.passing = passing
+        self.retry_after = retry_after
 
 
 def is_busy(status: int) -> bool:
@@ -132,7 +136,7 @@ def expiry(now_ms: int, seconds: float, skew_ms: int = 0) -> int:
     return now_ms + int(seconds * 1000) - skew_ms
 
 
-def read_reply(status: int, body: bytes) -> Json:
+def read_reply(status: int, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> Json:
     """The JSON of a good answer. Raises :class:`Refused` for any other, with its OAuth error code at most."""
     try:
         reply = jsontext.parse(body) if body.strip() else None
@@ -148,6 +152,7 @@ def read_reply(status: int, body: bytes) -> Json:
         f"HTTP {status}{f', {code}' if code else ''}",
         final=final,
         passing=not final and is_busy(status),
+        retry_after=after if _SECONDS.fullmatch(after := headers.get("retry-after", "")) else None,
     )
 
 

@@ -194,16 +194,16 @@ class Refresher:
                 await trio.sleep(pause)
                 continue
             if answer.status != 429 and answer.status < 500:
-                return read_reply(answer.status, answer.body)
+                return read_reply(answer.status, answer.body, answer.headers)
             await trio.sleep(pause)
         answer = await self._fetch(request)
-        return read_reply(answer.status, answer.body)
+        return read_reply(answer.status, answer.body, answer.headers)
 
     async def _with_models(self, new: Entry) -> Entry:
         entry = _as_oauth(new)
         with trio.move_on_after(MODELS_BUDGET):
             answer = await self._fetch(github_copilot.models_request(entry))
-            reply = read_reply(answer.status, answer.body)
+            reply = read_reply(answer.status, answer.body, answer.headers)
             return github_copilot.with_models(new, github_copilot.base_url(entry), reply)
         raise Refused(f"no model list within {MODELS_BUDGET:g} seconds", passing=True)
 
@@ -265,7 +265,7 @@ class Refresher:
         until = math.inf if final else self._clock() + AFTER_FAILURE
         self._failures[provider] = _Failure(entry.refresh, until, message)
         if not self._usable(provider, entry, final=final):
-            raise CredentialError(message, passing=failed.passing)
+            raise CredentialError(message, passing=failed.passing, retry_after=failed.retry_after)
         _log.warning("The login for %s could not be renewed (%s); its token is still valid", provider, reason)
         return entry
 

@@ -143,7 +143,7 @@ class Server:
             self._failed(unforeseen)
         finally:
             self._clients.discard(client)
-            client.socket.close()
+            client.close()
 
 
 class Clients:

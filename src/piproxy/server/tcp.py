@@ -88,6 +88,8 @@ class ClientConnection(TCPServer):
         self.idle_task: Any = self._idle
         self._http: _Protocols | None = None
         self._lingering = False
+        self._sending = 0
+        """Who waits for the client to take something, or for such a one."""
 
     async def run(self) -> None:
         secured = hasattr(self.stream, "do_handshake")
@@ -112,8 +114,12 @@ class ClientConnection(TCPServer):
                 # What has begun is sent whole, and so is every frame of HTTP/2: the headers of an answer that nobody
                 # waits for any more change the table (HPACK) by which the client reads all the others.
                 whole = sent > 0 or (self._http is not None and self._http.shared)
-                with trio.CancelScope(shield=whole):
-                    await super().protocol_send(RawData(data[sent:]))
+                self._sending += 1
+                try:
+                    with trio.CancelScope(shield=whole):
+                        await super().protocol_send(RawData(data[sent:]))
+                finally:
+                    self._sending -= 1
         elif kind is Updated:
             await (self._idle.restart() if cast(Updated, event).idle else self._idle.stop())
         elif self._http is not None and self._http.sending:
@@ -123,7 +129,7 @@ class ClientConnection(TCPServer):
 
     def _write(self, data: bytes) -> int:
         """Send what can be sent without waiting, if nobody else is sending; the number of bytes."""
-        return 0 if self._send_now is None or self.send_lock.locked() else self._send_now(data)
+        return 0 if self._send_now is None or self._sending else self._send_now(data)
 
     async def _serve(self, *, secured: bool) -> None:
         socket = self.stream.transport_stream.socket if secured else self.stream.socket

@@ -18,10 +18,15 @@ _POSIX: Final = os.name == "posix"
 
 
 class TcpStream(trio.abc.HalfCloseableStream):
-    """A :class:`trio.SocketStream` for one reader and one writer who know of each other."""
+    """A :class:`trio.SocketStream` for one reader and one writer who know of each other.
+
+    Whoever closes it does so by :meth:`aclose` or :meth:`close`, never by its socket's own: the number of a closed
+    socket may be another's in the next moment.
+    """
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.socket = stream.socket
+        self._number = stream.socket.fileno()
         self._stream = stream
         self._more = False
 
@@ -31,12 +36,11 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self._more or not _POSIX:
             data = await self._stream.receive_some(size)
         else:
-            number = self.socket.fileno()
-            if number < 0:
+            if self._number < 0:
                 raise trio.ClosedResourceError("this socket was closed")
-            await trio.lowlevel.wait_readable(number)
+            await trio.lowlevel.wait_readable(self._number)
             try:
-                data = os.read(self.socket.fileno(), size)
+                data = os.read(self._number, size)
             except OSError:  # woken for nothing, or broken: trio knows what to say
                 data = await self._stream.receive_some(size)
         self._more = len(data) == size
@@ -53,7 +57,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if not _POSIX:
             return 0
         try:
-            return os.write(self.socket.fileno(), data)
+            return os.write(self._number, data)
         except OSError:
             return 0
 
@@ -64,4 +68,10 @@ class TcpStream(trio.abc.HalfCloseableStream):
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
+        self._number = -1
         await self._stream.aclose()
+
+    def close(self) -> None:
+        """Now, without a checkpoint."""
+        self._number = -1
+        self.socket.close()

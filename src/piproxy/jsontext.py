@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from json.encoder import encode_basestring as _quote
 from math import inf
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 Json: TypeAlias = Any
 """A parsed JSON value: ``dict``, ``list``, ``str``, ``int`` (of any size), ``float``, ``bool`` or ``None``."""
@@ -61,7 +61,7 @@ def _verbatim(value: object) -> Verbatim:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_refuse).encode
-_decode = json.JSONDecoder().raw_decode
+_scan = cast(Any, json.JSONDecoder()).scan_once  # what ``raw_decode`` calls
 _encode_ascii = json.JSONEncoder(separators=(",", ":"), default=_text).encode
 _MARK: Final = "\0verbatim\0"
 _MARKED: Final = _encode(_MARK)
@@ -72,8 +72,8 @@ def parse(text: str | bytes) -> Json:
     """Parse JSON. Raises ``ValueError`` with line and column."""
     if type(text) is str and text[:1] == "{":
         try:
-            value, end = _decode(text)
-        except ValueError:
+            value, end = _scan(text, 0)
+        except (ValueError, StopIteration):
             pass  # json.loads finds the same, and says it in its words
         else:
             if end == len(text):

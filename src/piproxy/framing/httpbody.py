@@ -13,7 +13,7 @@ from piproxy.errors import UpstreamBroken
 _MAX_LINE: Final = 16 * 1024
 """Bytes of a chunk's size line with its extensions, or of a trailer line."""
 _MAX_DIGITS: Final = 16
-_HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+_HEX: Final = b"0123456789abcdefABCDEF"
 
 
 class BodyReader(Protocol):
@@ -88,7 +88,7 @@ class ChunkedReader:
         if not (self._pending or self._left or self._after_data or self._trailers or self.done):
             # One whole chunk, as nearly every read of a slow stream is.
             start = data.find(b"\r\n", 1, 18)
-            if start > 0 and data.endswith(b"\r\n") and _HEX.issuperset(data[:start]):
+            if start > 0 and data.endswith(b"\r\n") and not data[:start].strip(_HEX):
                 length = int(data[:start], 16)
                 if length and length == len(data) - start - 4:
                     return data[start + 2 : -2]
@@ -114,7 +114,7 @@ class ChunkedReader:
                 break
             line = data[at:line_end].rstrip(b"\r")
             at = line_end + 1
-            if 0 < len(line) <= _MAX_DIGITS and not (self._after_data or self._trailers) and _HEX.issuperset(line):
+            if 0 < len(line) <= _MAX_DIGITS and not (self._after_data or self._trailers) and not line.strip(_HEX):
                 self._left = int(line, 16)
                 self._trailers = not self._left
                 continue
@@ -144,7 +144,7 @@ class ChunkedReader:
             self.done = not line
         else:
             text = line.partition(b";")[0].strip()
-            if not text or len(text) > _MAX_DIGITS or not _HEX.issuperset(text):
+            if not text or len(text) > _MAX_DIGITS or text.strip(_HEX):
                 raise UpstreamBroken("The provider's answer has a chunk without a size.")
             self._left = int(text, 16)
             self._trailers = not self._left

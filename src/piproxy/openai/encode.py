@@ -63,6 +63,8 @@ class StreamEncoder:
 
     def feed(self, events: Sequence[Event]) -> bytes:
         """The frames of these events, joined."""
+        if len(events) == 1 and type(event := events[0]) is TextDelta and self._begun and event.text and not self.done:
+            return self._text + dump(event.text) + self._text_tail  # as nearly always
         frames: list[bytes] = []
         for event in events:
             if self.done:

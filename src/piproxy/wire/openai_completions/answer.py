@@ -29,8 +29,6 @@ from piproxy.wire.openai_completions.usage import usage_of
 _PLAIN: Final = frozenset(("role", "content", "refusal", "tool_calls"))
 """Keys of a delta that never hold thinking."""
 _TEXT: Final = frozenset(("role", "content"))
-_BESIDE_DELTA: Final = ("finish_reason", "logprobs", "usage", "error", "index")
-"""Members of a choice that need to be read."""
 _ANSWER_KEYS: Final = frozenset(("choices", "usage", "x_groq", "prompt_filter_results"))
 
 
@@ -69,7 +67,11 @@ class Answer:
             return None
         choices = chunk.get("choices")
         choice = choices[0] if type(choices) is list and len(choices) == 1 else None
-        if type(choice) is not dict or any(map(choice.get, _BESIDE_DELTA)) or chunk.get("object") == "error":
+        if type(choice) is not dict or chunk.get("object") == "error":
+            return None
+        if choice.get("finish_reason") or choice.get("logprobs") or choice.get("index"):
+            return None
+        if choice.get("usage") or choice.get("error"):
             return None
         delta = choice.get("delta")
         if type(delta) is not dict:

@@ -45,9 +45,6 @@ class _Socket:
     def getpeername(self) -> tuple[str, int]:
         return ("127.0.0.1", 50000)
 
-    def close(self) -> None:
-        """Its stream is closed for itself."""
-
 
 class _Client:
     """A memory stream that passes for a client's socket."""
@@ -61,9 +58,11 @@ class _Client:
             raise AttributeError(name)
         return getattr(self._stream, name)
 
-    def abort(self) -> None:
+    def close(self) -> None:
         self._stream.send_stream.close()
         self._stream.receive_stream.close()
+
+    abort = close
 
 
 class _Door(trio.abc.Listener[Any]):

@@ -219,10 +219,13 @@ def test_every_case_is_known() -> None:
 
 
 def test_the_readme_counts_right() -> None:
-    """Its table has each client with its version and its number of cases."""
+    """Its table has each client with its version and its number of cases, and both READMEs have the sum."""
     text = README.read_text(encoding="utf-8")
     for name, client in clients().items():
         assert f"| {name} | {client.version} | {len(folders(f'/{name}/'))} |" in text
+    front = README.parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    assert f"{len(folders())} cases of {len(clients())} clients." in text
+    assert f"{len(folders())} recorded cases of {len(clients())} real clients" in front
 
 
 CELLS = {

@@ -30,6 +30,7 @@ FLOORS: Final = {
         "redact",
         "replay",
         "settings.*",
+        "similar",
         "thinking",
         "toolids",
         "transcript",

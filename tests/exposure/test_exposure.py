@@ -79,6 +79,52 @@ def test_hidden_models_cannot_be_reached() -> None:
     assert not exposure.exposes(OPENAI)
 
 
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("GPT-4o", ["gpt-4o"]),
+        ("gpt4o", ["gpt-4o"]),
+        ("openai/gpt-4", ["openai/gpt-4o"]),
+        ("grok/lama", ["groq/llama"]),
+        ("mistral-small", ["mistral-small-2", "mistral-small-3", "mistral-small-4"]),
+        ("deepseek-v3", ["deepseek/deepseek-v3"]),
+        ("", []),
+        ("x" * 10_000, []),
+    ],
+)
+def test_wrong_ids_are_answered_with_similar_ones(asked: str, near: list[str]) -> None:
+    """Three at most, each by an id that is answered; and the same when it is asked again."""
+    mistral = [model("mistral", f"mistral-small-{number}") for number in (4, 3, 2, 1)]
+    exposure = listed(OPENAI, GROQ, *mistral, model("openrouter", "deepseek/deepseek-v3"))
+    said = f"The model `{asked[:200]}` does not exist or you do not have access to it."
+    for _ in range(2):
+        with pytest.raises(ModelNotFound) as caught:
+            exposure.resolve(asked)
+        sentence, _, hint = caught.value.message.partition(" Did you mean ")
+        assert sentence == said
+        assert sorted(hint.rstrip("?").replace("`", "").split(" or ")) == (near or [""])
+    assert all(exposure.resolve(one) for one in near)
+
+
+def test_a_bare_id_that_became_a_prefixed_one_is_named() -> None:
+    """Also where pi knows the bare id: clients do see the model."""
+    exposure = expose((OPENAI, CODEX), Settings(), knows=lambda _: True)
+    with pytest.raises(ModelNotFound, match=r"Did you mean `openai(-codex)?/gpt-4o` or `openai(-codex)?/gpt-4o`\?"):
+        exposure.resolve("gpt-4o")
+
+
+def test_a_model_that_pi_knows_is_told_from_one_that_is_not() -> None:
+    """Who asks for a model that clients do not see hears where to find out why, and no other name."""
+    custom = Settings(model_exposure_mode="custom", custom_models=("groq/llama",))
+    exposure = expose((OPENAI, GROQ), custom, knows={"openai/gpt-4o", "gpt-4o"}.__contains__)
+    for id in ("gpt-4o", "openai/gpt-4o"):  # noqa: A001
+        with pytest.raises(ModelNotFound) as caught:
+            exposure.resolve(id)
+        told = "is not offered to clients now; `piproxy models --all` tells why."
+        assert caught.value.message == f"The model `{id}` {told}"
+        assert (caught.value.status, caught.value.code, caught.value.param) == (404, "model_not_found", "model")
+
+
 def test_universal_refuses_duplicates_by_name() -> None:
     """The message names each id and its providers."""
     with pytest.raises(ConfigError, match=r"not unique: gpt-4o \(openai, openai-codex\)"):

@@ -116,6 +116,28 @@ def test_hidden_models_say_why(tmp_path: Path) -> None:
     assert "corp/m1" not in view.by_id
 
 
+@pytest.mark.parametrize(
+    ("id", "known"),
+    [
+        ("groq/openai/gpt-oss-120b", True),
+        ("openai/gpt-oss-120b", False),
+        ("corp/m1", True),
+        ("m1", True),
+        ("corp/m2", False),
+        ("openai/gpt-6-luna", True),
+        ("typesafe/jev-latest", True),
+        ("openai", False),
+        ("openai/", False),
+        ("", False),
+    ],
+)
+def test_known_is_what_pi_has_whether_it_can_be_used_or_not(id: str, known: bool, tmp_path: Path) -> None:
+    """By canonical id everything, by its own id what providers have that somebody set up."""
+    view = PiDirectory(tmp_path).models(custom()).registry().view()
+    assert view.available() == ()
+    assert view.knows(id) is known
+
+
 def test_one_bad_provider_is_dropped_alone(tmp_path: Path) -> None:
     """The built-in models of that provider stay, the other providers work, and the problem has pi's words."""
     entries = {"openai": {"name": "nothing"}, "corp": {**CUSTOM, "apiKey": "k"}, "none": {"models": [{"id": "x"}]}}

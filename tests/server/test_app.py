@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.gateway import CHAT, KEY, gateway
+from fakes.gateway import CHAT, KEY, MODELS, gateway
 from fakes.provider import DONE, Conversation, chunk
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -54,6 +54,35 @@ async def test_every_wrong_path_has_an_openai_error(
         assert set(reply.json["error"]) == {"message", "type", "param", "code"}
         assert reply.headers["x-request-id"].startswith("req_")
         assert (await client.ask("GET", "/health")).status == 200
+        await client.leave()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("Echo", "does not exist or you do not have access to it. Did you mean `echo`?"),
+        ("demo/ecko", "does not exist or you do not have access to it. Did you mean `demo/echo`?"),
+        ("broken/big", "is not offered to clients now; `piproxy models --all` tells why."),
+        ("big", "is not offered to clients now; `piproxy models --all` tells why."),
+        ("openai/gpt-4o", "is not offered to clients now; `piproxy models --all` tells why."),
+        ("zzzzzzzz", "does not exist or you do not have access to it."),
+    ],
+)
+async def test_a_wrong_model_is_answered_with_what_could_be_meant(
+    asked: str, told: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Similar ids, or that pi has the model but clients do not; never a command, also where a key's command failed."""
+    broken = {**MODELS["providers"]["fake"], "models": [{"id": "big"}]}
+    del broken["apiKey"]
+    (tmp_path / "auth.json").write_text('{"broken": {"type": "api_key", "key": "!exit 3 # hush"}}')
+    async with gateway(tmp_path, nobody, models={"providers": {**MODELS["providers"], "broken": broken}}) as g:
+        client = g.client()
+        for reply in (
+            await client.ask("POST", "/v1/chat/completions", {**CHAT, "model": asked}),
+            await client.ask("GET", f"/v1/models/{asked}"),
+        ):
+            error = {"type": "invalid_request_error", "param": "model", "code": "model_not_found"}
+            assert (reply.status, reply.json["error"]) == (404, {"message": f"The model `{asked}` {told}", **error})
         await client.leave()
 
 

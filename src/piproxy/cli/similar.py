@@ -1,17 +1,10 @@
-"""A word for who mistyped: what there is that looks like it."""
+"""Groups of commands with a word for who mistyped one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 import click
 
-
-def similar(word: str, known: Iterable[str]) -> list[str]:
-    """The most similar first, whatever the case of their letters; often nothing."""
-    by_letters = {name.lower(): name for name in known}
-    return [by_letters[match] for match in get_close_matches(word.lower(), by_letters, n=3)]
+from piproxy.similar import similar
 
 
 class Group(click.Group):

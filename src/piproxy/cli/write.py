@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from piproxy.cli.similar import similar
 from piproxy.cli.surroundings import Surroundings
 from piproxy.errors import ConfigError
 from piproxy.settings import BY_KEY, Setting, parse_text, save
+from piproxy.similar import similar
 
 
 def known(key: str) -> Setting:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from piproxy.errors import ModelNotFound
 from piproxy.exposure.ids import public_ids
+from piproxy.exposure.nearest import nearest
 from piproxy.model import Model
 from piproxy.pi.enabled import select
 from piproxy.settings import Settings
 
 _PLAIN_ID: Final = re.compile(r"[\w./:@+~-]{1,128}", re.ASCII)
 """What ids of models look like; anything else that a client asks for is not repeated in the log."""
+_TOLD: Final = 64
+"""Wrong ids that are looked for once: a client that is set up wrongly asks again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,10 @@ class Exposure:
     _public: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Provider and model id -> public id."""
     _canonical: Mapping[str, Model] = field(default_factory=dict)
+    _knows: Callable[[str], bool] = lambda _: False
+    """Does pi have a model of that id, whether clients see it or not?"""
+    _told: dict[str, str] = field(default_factory=dict, repr=False)
+    """What was said to those who asked for what is not there."""
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -46,10 +53,19 @@ class Exposure:
         model = self.by_public_id.get(id) or self._canonical.get(id)
         if model is None:
             logged = f"The model {id} is not exposed." if _PLAIN_ID.fullmatch(id) else None
-            raise ModelNotFound(
-                f"The model `{id[:200]}` does not exist or you do not have access to it.", param="model", logged=logged
-            )
+            why = self._told.get(id) or self._why_not(id)
+            if len(self._told) < _TOLD:
+                self._told[id] = why
+            raise ModelNotFound(why, param="model", logged=logged)
         return model
+
+    def _why_not(self, id: str) -> str:
+        """OpenAI's sentence with the ids that look alike; or that there is such a model, and who tells more."""
+        if self._knows(id) and all(model.id != id for model in self.models):
+            return f"The model `{id[:200]}` is not offered to clients now; `piproxy models --all` tells why."
+        near = " or ".join(f"`{one}`" for one in nearest(id[:200], self.by_public_id))
+        hint = f" Did you mean {near}?" if near else ""
+        return f"The model `{id[:200]}` does not exist or you do not have access to it.{hint}"
 
     def public_id(self, model: Model) -> str:
         """The public id of an exposed model; ``KeyError`` for any other."""
@@ -59,8 +75,15 @@ class Exposure:
         return (model.provider, model.id) in self._public
 
 
-def expose(available: Sequence[Model], settings: Settings, enabled: Sequence[str] = ()) -> Exposure:
+def expose(
+    available: Sequence[Model],
+    settings: Settings,
+    enabled: Sequence[str] = (),
+    knows: Callable[[str], bool] = lambda _: False,
+) -> Exposure:
     """Choose and name the models. ``available`` have a credential; ``enabled`` are pi's ``enabledModels`` patterns.
+
+    ``knows``: is there a model of that id, available or not?
 
     Raises :class:`~piproxy.errors.ConfigError` where two models would have one id, or two providers one prefix.
     """
@@ -74,6 +97,7 @@ def expose(available: Sequence[Model], settings: Settings, enabled: Sequence[str
         _public={(model.provider, model.id): id for id, model in named.items()},  # noqa: A001
         # Two models have one canonical id only if a provider's id has a slash; the first one is meant then.
         _canonical={model.canonical_id: model for model in reversed(named.values())},
+        _knows=knows,
     )
 
 

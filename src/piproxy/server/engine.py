@@ -97,7 +97,7 @@ class Engine:
             view, settings, enabled = state = self._state()
             available = await trio.to_thread.run_sync(view.available) if view.runs_commands else view.available()
             try:
-                exposure = expose(available, settings, enabled.patterns)
+                exposure = expose(available, settings, enabled.patterns, view.knows)
             except ConfigError as error:
                 if self._exposed is None:
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -26,7 +27,10 @@ class Screen:
         # A path of its own: that of a test's directory may be longer than a unix socket's may be.
         self._folder = tempfile.mkdtemp(prefix="screen-")
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in environ.items())
-        line = f"cd {shlex.quote(str(where))}; env -i {words} {shlex.join(command)}; echo; echo ended: $?; sleep 600"
+        # A test process that is killed leaves nothing behind, either.
+        watch = f"(while kill -0 {os.getpid()}; do sleep 2; done; {shlex.join(self._server)} kill-server) 2>/dev/null &"
+        run = f"env -i {words} {shlex.join(command)}; echo; echo ended: $?; sleep 600"
+        line = f"{watch} cd {shlex.quote(str(where))}; {run}"
         columns, rows = map(str, size)
         try:
             self._tmux("-f", "/dev/null", "new-session", "-d", "-x", columns, "-y", rows, "sh", "-c", line)

@@ -202,13 +202,13 @@ def test_the_reply_becomes_pis_entry(row: Row) -> None:
 
 
 NEEDED = [
-    ("anthropic", ("access_token", "expires_in")),
-    ("openai-codex", ("access_token", "refresh_token", "expires_in")),
-    ("openai", ("access_token", "expires_in", "scope")),
+    ("anthropic", ("access_token",)),
+    ("openai-codex", ("access_token", "refresh_token")),
+    ("openai", ("access_token", "scope")),
     ("xai", ("access_token",)),
-    ("kimi-coding", ("access_token", "refresh_token", "expires_in")),
+    ("kimi-coding", ("access_token", "refresh_token")),
     ("meta", ("api_key",)),
-    ("radius", ("access_token", "expires_in")),
+    ("radius", ("access_token",)),
     ("github-copilot", ("token", "expires_at")),
 ]
 
@@ -220,6 +220,29 @@ def test_a_reply_that_lacks_something_is_refused(provider: str, name: str) -> No
     reply = {key: value for key, value in row.reply.items() if key != name}
     with pytest.raises(Refused, match=name):
         FLOWS[provider].stored(entry(row.entry), reply, NOW)
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "kimi-coding", "openai", "openai-codex", "radius", "xai"])
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ({}, 3600),
+        ({"expires_in": None}, 3600),
+        ({"expires_in": "soon"}, 3600),
+        ({"expires_in": True}, 3600),
+        ({"expires_in": 1e300}, 3600),
+        ({"expires_in": "7200"}, 7200),
+        ({"expires_in": 7200.5}, 7200.5),
+    ],
+)
+def test_a_reply_that_does_not_say_how_long_is_good_for_an_hour(
+    provider: str, said: dict[str, Any], seconds: float
+) -> None:
+    """RFC 6749 does not demand it; what is stored is the same as for a reply that says so."""
+    row = next(row for row in ROWS if row.provider == provider)
+    reply = {key: value for key, value in row.reply.items() if key != "expires_in"}
+    spoken = FLOWS[provider].stored(entry(row.entry), {**reply, "expires_in": seconds}, NOW)
+    assert FLOWS[provider].stored(entry(row.entry), {**reply, **said}, NOW) == spoken
 
 
 def test_a_codex_token_without_an_account_is_refused() -> None:

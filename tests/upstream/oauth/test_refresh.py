@@ -257,7 +257,7 @@ FAILURES = [
     (answer(429, {}), "HTTP 429", True),
     (answer(503, {}), "HTTP 503", True),
     (UpstreamUnreachable("Connection refused."), "Connection refused", True),
-    (ok({"access_token": "a2"}), "no expires_in", False),
+    (ok({"expires_in": 7200}), "no access_token", False),
     (ok([]), "not a JSON object", False),
 ]
 
@@ -280,6 +280,40 @@ async def test_a_failed_refresh_leaves_the_file_and_says_which_login_to_repeat(
     assert f"{reason})." in caught.value.message
     assert "/login anthropic" in caught.value.message
     assert "s3cret" not in caught.value.message
+
+
+async def test_a_new_refresh_token_outlives_a_reply_that_says_no_lifetime(tmp_path: Path) -> None:
+    """It is stored with an hour; the spent one is never sent again."""
+    old = entry(left=-1)
+    steps: list[Step] = [ok({"access_token": "a2", "refresh_token": "r2"}), ok({**TOKENS, "access_token": "a3"})]
+    async with house(tmp_path, {"corp": old}, steps) as home:
+        login = login_of(old, "corp", "radius")
+        assert (await home.refresher.fresh(login)).access == "a2"
+        new = {"type": "oauth", "access": "a2", "refresh": "r2", "expires": NOW_MS + 3_600_000 - 60_000}
+        assert home.stored == {"corp": new}
+        home.now += 3600
+        assert (await home.refresher.fresh(login_of(new, "corp", "radius"))).access == "a3"
+        assert [dict(call.form)["refresh_token"] for call in home.http.asked] == ["r1", "r2"]
+
+
+@pytest.mark.parametrize("left", [120, -1])
+async def test_a_new_refresh_token_outlives_a_reply_without_an_access_token(
+    tmp_path: Path, left: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All else of the entry stays as it is, and nobody says that the login was renewed; the next time it is."""
+    old = entry(left=left, more=["1"])
+    with caplog.at_level(logging.INFO):
+        async with house(tmp_path, {"anthropic": old}, [ok({"refresh_token": "r2"}), ok(TOKENS)]) as home:
+            if left > 0:
+                assert (await home.refresher.fresh(login_of(old))).access == "a1"
+            else:
+                with pytest.raises(CredentialError, match=r"could not be renewed \(the reply has no access_token\)\."):
+                    await home.refresher.fresh(login_of(old))
+            assert home.stored == {"anthropic": {**old, "refresh": "r2"}}
+            assert "Renewed" not in caplog.text
+            home.now += 31
+            assert (await home.refresher.fresh(login_of(home.stored["anthropic"]))).access == "a2"
+            assert [call.json["refresh_token"] for call in home.http.asked] == ["r1", "r2"]
 
 
 @pytest.mark.parametrize(("step", "reason"), [row[:2] for row in FAILURES])

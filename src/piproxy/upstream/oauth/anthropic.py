@@ -13,7 +13,7 @@ from piproxy.upstream.oauth.parts import (
     TokenRequest,
     expiry,
     json_post,
-    number,
+    lifetime,
     text,
     text_or,
 )
@@ -34,5 +34,5 @@ def stored(entry: OAuthEntry, reply: Json, now_ms: int) -> Entry:
         "type": "oauth",
         "refresh": text_or(reply, "refresh_token", entry.refresh),
         "access": text(reply, "access_token"),
-        "expires": expiry(now_ms, number(reply, "expires_in"), 5 * MINUTE_MS),
+        "expires": expiry(now_ms, lifetime(reply), 5 * MINUTE_MS),
     }

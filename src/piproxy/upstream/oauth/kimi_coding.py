@@ -7,7 +7,7 @@ from typing import Final
 from piproxy.jsontext import Json
 from piproxy.pi.auth_entry import OAuthEntry
 from piproxy.pi.environment import first
-from piproxy.upstream.oauth.parts import Context, Entry, TokenRequest, expiry, form, number, text
+from piproxy.upstream.oauth.parts import Context, Entry, TokenRequest, expiry, form, lifetime, text
 
 ROTATES: Final = True
 PAUSES: Final = (1.0, 2.0, 4.0)
@@ -29,5 +29,5 @@ def stored(_entry: OAuthEntry, reply: Json, now_ms: int) -> Entry:
         "type": "oauth",
         "access": text(reply, "access_token"),
         "refresh": text(reply, "refresh_token"),
-        "expires": expiry(now_ms, number(reply, "expires_in")),
+        "expires": expiry(now_ms, lifetime(reply)),
     }

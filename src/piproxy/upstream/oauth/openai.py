@@ -14,7 +14,7 @@ from piproxy.upstream.oauth.parts import (
     TokenRequest,
     expiry,
     form,
-    number,
+    lifetime,
     text,
     text_or,
 )
@@ -50,7 +50,7 @@ def stored(entry: OAuthEntry, reply: Json, now_ms: int) -> Entry:
         "type": "oauth",
         "access": text(reply, "access_token"),
         "refresh": text_or(reply, "refresh_token", entry.refresh),
-        "expires": expiry(now_ms, number(reply, "expires_in"), 3 * MINUTE_MS),
+        "expires": expiry(now_ms, lifetime(reply), 3 * MINUTE_MS),
         "clientId": entry.text("clientId"),
         "scopes": scopes,
     }

@@ -6,7 +6,7 @@ from typing import Final
 
 from piproxy.jsontext import Json
 from piproxy.pi.auth_entry import OAuthEntry
-from piproxy.upstream.oauth.parts import Context, Entry, Refused, TokenRequest, expiry, form, jwt_claims, number, text
+from piproxy.upstream.oauth.parts import Context, Entry, Refused, TokenRequest, expiry, form, jwt_claims, lifetime, text
 
 ROTATES: Final = True
 PAUSES: Final = ()
@@ -30,7 +30,7 @@ def stored(_entry: OAuthEntry, reply: Json, now_ms: int) -> Entry:
         "type": "oauth",
         "access": access,
         "refresh": text(reply, "refresh_token"),
-        "expires": expiry(now_ms, number(reply, "expires_in")),
+        "expires": expiry(now_ms, lifetime(reply)),
         "accountId": account,
     }
 

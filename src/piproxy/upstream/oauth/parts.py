@@ -23,6 +23,7 @@ MINUTE_MS: Final = 60_000
 ACCEPT_JSON: Final = {"Accept": "application/json"}
 _BUSY: Final = (408, 425, 429)
 _BEYOND: Final = 1e12
+_LIFETIME: Final = 3600.0
 _SECONDS: Final = re.compile(r"[0-9]{1,5}")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 
@@ -51,8 +52,11 @@ class Refused(Exception):
 
     ``final``: the same refresh token will never work again. A bare 401 or 403 may be a firewall's and is not.
     ``passing``: asking again in a moment may help, or after ``retry_after`` seconds. An answer of 2xx that makes no
-    sense is not: what it was asked with may be spent.
+    sense is not: what it was asked with may be spent. ``kept``: the entry with what is to be asked with from now on, if
+    such an answer says that.
     """
+
+    kept: Entry | None = None
 
     def __init__(
         self, reason: str, *, final: bool = False, passing: bool = False, retry_after: str | None = None
@@ -129,6 +133,27 @@ def number(reply: Json, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _BEYOND:
         raise Refused(f"the reply has no {name}")
     return float(value)
+
+
+def lifetime(reply: Json) -> float:
+    """Seconds that the access token lasts, from ``expires_in``; an hour where that is missing or makes no sense.
+
+    RFC 6749, 5.1, does not demand it, and the refresh token beside it may be the only good one by now. pi 1.5.2 takes
+    an hour for xAI, stores ``null`` for Radius and Anthropic, which it cannot read again, and discards the reply for
+    all others.
+    """
+    value = reply.get("expires_in") if isinstance(reply, dict) else None
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _BEYOND:
+        return _LIFETIME
+    return float(value)
+
+
+def rotated(entry: OAuthEntry, reply: Json) -> Entry | None:
+    """``entry`` with the refresh token of a reply that is good for nothing else; ``None`` if that has no new one."""
+    refresh = text_or(reply, "refresh_token", entry.refresh)
+    return {**entry.raw, "refresh": refresh} if refresh != entry.refresh else None
 
 
 def expiry(now_ms: int, seconds: float, skew_ms: int = 0) -> int:

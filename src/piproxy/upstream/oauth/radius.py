@@ -6,7 +6,7 @@ from typing import Final
 
 from piproxy.jsontext import Json
 from piproxy.pi.auth_entry import OAuthEntry
-from piproxy.upstream.oauth.parts import MINUTE_MS, Context, Entry, TokenRequest, expiry, form, number, text, text_or
+from piproxy.upstream.oauth.parts import MINUTE_MS, Context, Entry, TokenRequest, expiry, form, lifetime, text, text_or
 
 ROTATES: Final = True
 PAUSES: Final = ()
@@ -26,7 +26,7 @@ def stored(entry: OAuthEntry, reply: Json, now_ms: int) -> Entry:
         "type": "oauth",
         "access": text(reply, "access_token"),
         "refresh": text_or(reply, "refresh_token", entry.refresh),
-        "expires": expiry(now_ms, number(reply, "expires_in"), MINUTE_MS),
+        "expires": expiry(now_ms, lifetime(reply), MINUTE_MS),
     }
     scope = text_or(reply, "scope", entry.text("scope"))
     return new | {"scope": scope} if scope else new

@@ -33,7 +33,7 @@ from piproxy.upstream.flights import Flights
 from piproxy.upstream.http import Fetched
 from piproxy.upstream.oauth import github_copilot
 from piproxy.upstream.oauth.flows import FLOWS
-from piproxy.upstream.oauth.parts import Context, Entry, Flow, Refused, TokenRequest, read_reply
+from piproxy.upstream.oauth.parts import Context, Entry, Flow, Refused, TokenRequest, read_reply, rotated
 
 MARGIN_MS: Final = 300_000
 """Renew this long before ``expires``, which already holds a margin of the provider's."""
@@ -159,6 +159,8 @@ class Refresher:
                 new = await self._ask(flow, entry, login)
                 entry = await self._save(lock, provider, key, on_file.refresh, new)
             except Refused as exc:
+                if exc.kept is not None:
+                    entry = await self._save(lock, provider, key, on_file.refresh, exc.kept, done=False)
                 entry = self._last_resort(provider, entry, exc)
         return entry
 
@@ -180,11 +182,19 @@ class Refresher:
         try:
             with trio.move_on_after(BUDGET):
                 reply = await self._reply(flow, flow.request(entry, Context(self._environ, login.gateway)))
-                new = flow.stored(entry, reply, int(self._clock() * 1000))
+                new = self._stored(flow, entry, reply)
                 return await self._with_models(new) if flow is FLOWS["github-copilot"] else new
         except UpstreamError as exc:
             raise Refused(str(exc), passing=True) from exc
         raise Refused(f"no answer within {BUDGET:g} seconds", passing=True)
+
+    def _stored(self, flow: Flow, entry: OAuthEntry, reply: Json) -> Entry:
+        """The new entry; a reply that cannot be used keeps its refresh token, as the old one may be spent."""
+        try:
+            return flow.stored(entry, reply, int(self._clock() * 1000))
+        except Refused as exc:
+            exc.kept = rotated(entry, reply) if flow.ROTATES else None
+            raise
 
     async def _reply(self, flow: Flow, request: TokenRequest) -> Json:
         for pause in flow.PAUSES:
@@ -210,11 +220,13 @@ class Refresher:
     async def _fetch(self, request: TokenRequest) -> Fetched:
         return await self._http.fetch(request.method, request.url, headers=request.headers, body=request.body)
 
-    async def _save(self, lock: DirectoryLock, provider: str, key: str, spent: str, new: Entry) -> OAuthEntry:
+    async def _save(
+        self, lock: DirectoryLock, provider: str, key: str, spent: str, new: Entry, *, done: bool = True
+    ) -> OAuthEntry:
         """Write the new entry, unless somebody else has replaced the one it was made from.
 
         A lock that was lost meanwhile is taken again. What cannot be written stays in memory, so that this process can
-        go on.
+        go on. ``done``: the login is renewed.
         """
 
         def change(current: Json) -> Json:
@@ -235,7 +247,7 @@ class Refresher:
             return self._keep(provider, spent, new)
         self._unsaved.pop(provider, None)
         self._failures.pop(provider, None)
-        if written:
+        if written and done:
             _log.info("Renewed the login for %s", provider)
         return _as_oauth(new)
 

@@ -6,15 +6,13 @@ from typing import Final
 
 from piproxy.jsontext import Json
 from piproxy.pi.auth_entry import OAuthEntry
-from piproxy.upstream.oauth.parts import MINUTE_MS, Context, Entry, TokenRequest, expiry, form, number, text, text_or
+from piproxy.upstream.oauth.parts import MINUTE_MS, Context, Entry, TokenRequest, expiry, form, lifetime, text, text_or
 
 ROTATES: Final = True
 PAUSES: Final = ()
 
 _URL: Final = "https://auth.x.ai/oauth2/token"
 _CLIENT: Final = "b1a00492-073a-47ea-816f-4c329264a828"
-_LIFETIME: Final = 3600.0
-"""Seconds, when the reply does not say."""
 
 
 def request(entry: OAuthEntry, _context: Context) -> TokenRequest:
@@ -22,10 +20,9 @@ def request(entry: OAuthEntry, _context: Context) -> TokenRequest:
 
 
 def stored(entry: OAuthEntry, reply: Json, now_ms: int) -> Entry:
-    lifetime = number(reply, "expires_in") if reply.get("expires_in") is not None else _LIFETIME
     return {
         "type": "oauth",
         "access": text(reply, "access_token"),
         "refresh": text_or(reply, "refresh_token", entry.refresh),
-        "expires": expiry(now_ms, lifetime, 5 * MINUTE_MS),
+        "expires": expiry(now_ms, lifetime(reply), 5 * MINUTE_MS),
     }

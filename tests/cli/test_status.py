@@ -65,6 +65,19 @@ def test_a_proxy_is_found_on_any_port(home: Home) -> None:
     assert not (home.agent / "proxy.pid").exists()
 
 
+def test_two_proxies_of_one_directory(home: Home) -> None:
+    """The one that started last is spoken of; when it has stopped, the other one is found again, and stopped."""
+    with home.serving("--demo") as (_, first):
+        with home.serving("--demo") as (_, second):
+            assert json.loads(home.piproxy("status", "--json").stdout)["pid"] == second.pid
+            second.terminate()
+            assert second.wait(20) == 0
+        assert json.loads(home.piproxy("status", "--json").stdout)["pid"] == first.pid
+        assert home.piproxy("stop").returncode == 0
+        assert first.wait(20) == 0
+    assert not (home.agent / "proxy.pid").exists()
+
+
 def test_all_workers_are_counted(home: Home) -> None:
     """The process is the one that looks after them, the sums are those of all."""
     with home.serving("--demo", "--workers", "2") as (line, process):

@@ -125,6 +125,7 @@ def create_app(engine: Engine) -> App:
                 "version": __version__,
                 "pid": os.getpid(),
                 "models": len(exposure.models),
+                "demo": engine.settings.demo,
                 **engine.tally.as_json(),
             }
         )

@@ -81,6 +81,15 @@ def test_the_address_is_that_of_the_running_proxy(demo: Home) -> None:
     assert json.loads(done.stdout)["choices"][0]["message"]["content"] == GREETING
 
 
+def test_the_models_are_those_of_a_running_demo(home: Home) -> None:
+    """Nothing but ``piproxy --demo`` runs: its models are offered, unless they are not wanted."""
+    with home.serving("--demo"):
+        assert '"echo"' in home.piproxy("connect", "curl").stdout
+        done = home.piproxy("connect", "curl", "--no-demo")
+    assert done.returncode == 2
+    assert "There is no model to offer" in done.stderr
+
+
 @contextmanager
 def elsewhere(home: Home, *options: str) -> Iterator[None]:
     """A proxy that runs and does not listen on plain HTTP."""

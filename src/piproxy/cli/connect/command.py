@@ -12,7 +12,7 @@ from piproxy.cli.connect.clients import CLIENTS, ZED_PLACE, Client, zed_entry
 from piproxy.cli.connect.jsonc import NotJsonc, loads
 from piproxy.cli.connect.target import Target, read, write
 from piproxy.cli.entries import MASK
-from piproxy.cli.running import running
+from piproxy.cli.running import Running, running
 from piproxy.cli.surroundings import Surroundings, surroundings
 from piproxy.errors import ConfigError, ModelNotFound
 from piproxy.jsontext import Json
@@ -46,7 +46,7 @@ def connect(
 ) -> None:
     """Print what a client needs to use this proxy, or write it to the client's settings.
 
-    The address is that of the proxy that runs, else that of the settings.
+    The address is that of the proxy that runs, else that of the settings; with the demo provider if that has it.
 
     \b
     Example:
@@ -54,15 +54,18 @@ def connect(
       piproxy connect zed --write
     """
     around = surroundings(demo=demo)
+    found = running(around)
+    if demo is None and found.status.get("demo") is True:
+        around = surroundings(demo=True)
     chosen = CLIENTS[client]
     path = file or chosen.path(around.environ, Path.home())
     if sync or auto:
         if client != "zed":
             raise ConfigError("--sync is for zed; the other clients are written with --write.")
         if not auto or around.effective.settings.zed.get("autoSync") is True:
-            _sync(chosen, path, _target(around, model, reveal=True))
+            _sync(chosen, path, _target(around, found, model, reveal=True))
         return
-    target = _target(around, model, reveal=reveal or apply, sockets=client == "curl" and not apply)
+    target = _target(around, found, model, reveal=reveal or apply, sockets=client == "curl" and not apply)
     if apply:
         _write(chosen, path, target)
     else:
@@ -77,7 +80,7 @@ def connect(
         )
 
 
-def _target(around: Surroundings, model: str | None, *, reveal: bool, sockets: bool = False) -> Target:
+def _target(around: Surroundings, found: Running, model: str | None, *, reveal: bool, sockets: bool = False) -> Target:
     exposure = around.exposure
     if not exposure.models:
         raise ConfigError(f"There is no model to offer: {exposure.why_empty}")
@@ -87,7 +90,7 @@ def _target(around: Surroundings, model: str | None, *, reveal: bool, sockets: b
         raise ConfigError(f"{model}: no such model; piproxy models lists them.") from error
     settings = around.effective.settings
     token = settings.auth_token
-    url, _, socket = running(around).url.partition("+unix:")
+    url, _, socket = found.url.partition("+unix:")
     if socket and not sockets:
         raise ConfigError(
             f"The proxy listens on the unix socket {socket} alone, where this client cannot find it; let it listen on "

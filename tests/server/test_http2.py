@@ -205,6 +205,7 @@ async def test_a_stream_that_is_not_read_holds_its_provider_back(tmp_path: Path,
         await wait_all_tasks_blocked()
         assert reply.reset == 8
         assert endless.closed_at == pytest.approx(start + 29 + 30)
+        assert [(line["ending"], line["error"]) for line in g.log] == [("deadline", "The client has stopped reading.")]
         assert (await client.ask("GET", "/health")).status == 200
         await client.leave()
 

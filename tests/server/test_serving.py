@@ -15,6 +15,7 @@ from fakes.served import HEAD, piece, served
 from trio.testing import wait_all_tasks_blocked
 
 from piproxy.errors import ConfigError
+from piproxy.exchange import Ending
 from piproxy.server.lifecycle import serve
 from piproxy.server.sockets import ClientListener
 
@@ -73,8 +74,11 @@ async def test_closing_the_client_closes_the_upstream_over_tcp(
         print(f"\n  client closed, {phase}: upstream closed {1000 * (s.provider.closed_at - left):.2f} ms later")  # noqa: T201
 
 
-async def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path) -> None:
-    """Back-pressure holds the provider; after the stall time both sides are closed, Hypercorn's shield or not."""
+async def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Back-pressure holds the provider; after the stall time both sides are closed, Hypercorn's shield or not.
+
+    The log does not say that the client left.
+    """
     with trio.fail_after(60):
         async with served(tmp_path, flood, client_stall_timeout_sec=1) as s:
             client = await s.post(STREAM)
@@ -83,6 +87,9 @@ async def test_a_client_that_stops_reading_is_cut_off(tmp_path: Path) -> None:
                 while await client.receive_some(1_000_000):
                     pass
             await client.aclose()
+            await (said := waiting.Said(capsys)).until("POST")
+    assert " deadline req_" in said.log
+    assert "- The client has stopped reading.\n" in said.log
 
 
 async def test_sigterm_lets_a_stream_finish(tmp_path: Path) -> None:
@@ -148,6 +155,8 @@ async def test_a_second_signal_is_immediate(
             await client.aclose()
             await waiting.until(lambda: s.codes)
             assert s.codes == [128 + number]
+            await (said := waiting.Said(capsys)).until("POST")
+            assert " shutdown req_" in said.log
         async with served(tmp_path, silent) as s:
             os.kill(os.getpid(), number)
             await waiting.until(lambda: s.codes)
@@ -187,7 +196,7 @@ async def test_a_stalled_socket_is_reset(autojump_clock: trio.testing.MockClock)
     start = trio.current_time()
     with pytest.raises(trio.BrokenResourceError, match="stopped reading"):
         await stream.send_all(b"x" * 50_000_000)
-    assert stream.stalled
+    assert stream.cut is Ending.DEADLINE
     with pytest.raises(trio.ClosedResourceError):
         await stream.receive_some()
     assert trio.current_time() - start == pytest.approx(5, abs=0.1)

@@ -48,7 +48,8 @@ class Connection(TrioASGIHTTPConnection):
     _stack: AsyncExitStack
     _alive: trio.CancelScope
     _ended = False
-    _left = False
+    _left: Ending | None = None
+    """How the client's connection ended, if it did so before the answer."""
     _excess = False
     _children: trio.Nursery | None = None
     _missing: int | None = None
@@ -81,8 +82,10 @@ class Connection(TrioASGIHTTPConnection):
             record.ending = record.ending if self._ended else Ending.SHUTDOWN
             raise
         finally:
-            if self._left:
-                record.ending = Ending.CLIENT_LEFT
+            if self._left is Ending.CLIENT_LEFT or (self._left is not None and record.ending is Ending.DONE):
+                record.ending = self._left
+                if self._left is Ending.DEADLINE:
+                    record.error = "The client has stopped reading."
             scope[FINISHED](record, trio.current_time() - began)
 
     async def _nursery(self) -> trio.Nursery:
@@ -93,15 +96,17 @@ class Connection(TrioASGIHTTPConnection):
 
     async def _listen(self, receive: ASGIReceiveCallable) -> None:
         """For servers that have no :class:`~piproxy.server.inbox.Inbox`."""
-        while not self._left:
+        while self._left is None:
             self._hear(await receive())
 
     def _hear(self, message: ASGIReceiveEvent) -> None:
         """A piece of the body, of which there is no more than is allowed; or a disconnect, while it is news."""
         if message["type"] == "http.disconnect":
             if not self._ended:
-                self._left = True
-                record: Record = cast(dict[str, Any], self.scope)[RECORD]
+                scope = cast(dict[str, Any], self.scope)
+                inbox: Inbox | None = (scope.get("extensions") or {}).get(INBOX)
+                self._left = (inbox.cut() if inbox is not None else None) or Ending.CLIENT_LEFT
+                record: Record = scope[RECORD]
                 if record.cut is not None:
                     record.cut()
                 self._alive.cancel()

@@ -28,6 +28,8 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BufferCompleteError, H2Protocol, StreamBuffer
 
+from piproxy.exchange import Ending
+from piproxy.server.inbox import INBOX, Inbox
 from piproxy.server.turns import Turns
 
 MAX_UNREAD: Final = 128 * 1024 * 1024
@@ -119,6 +121,9 @@ class Http2(H2Protocol):
         try:
             await super().stream_send(event)
         except _Stalled:
+            if (stream := cast(Any, self.streams.get(event.stream_id))) is not None:
+                inbox: Inbox = stream.scope["extensions"][INBOX]
+                inbox.cut = lambda: Ending.DEADLINE
             await self._reset(event.stream_id, h2.errors.ErrorCodes.CANCEL)
             await self._close_stream(event.stream_id)
             await self._window_updated(event.stream_id)

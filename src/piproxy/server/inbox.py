@@ -8,6 +8,8 @@ from collections.abc import Callable
 import trio
 from hypercorn.typing import ASGIReceiveEvent
 
+from piproxy.exchange import Ending
+
 INBOX = "piproxy.inbox"
 """Where an app finds its :class:`Inbox`: among the extensions of the ASGI scope."""
 
@@ -19,7 +21,9 @@ class Inbox:
     (413, 401) is thrown away.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, cut: Callable[[], Ending | None] = lambda: None) -> None:
+        """``cut`` tells, after a disconnect, how the client's connection ended if it was not the client who left."""
+        self.cut = cut
         self._size = size
         self._messages: deque[ASGIReceiveEvent] = deque()
         self._listener: Callable[[ASGIReceiveEvent], None] | None = None

@@ -20,6 +20,7 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 
+from piproxy.exchange import Ending
 from piproxy.server.sockets import ClientListener, ClientStream
 from piproxy.server.tcp import ClientConnection, Context
 
@@ -170,7 +171,7 @@ class Clients:
 
     def abort(self) -> None:
         for client in self._open:
-            client.abort()
+            client.abort(Ending.SHUTDOWN)
 
     async def gone(self, seconds: float) -> None:
         """Wait until nobody is left, ``seconds`` at most."""

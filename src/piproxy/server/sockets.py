@@ -16,6 +16,7 @@ from typing import Final
 
 import trio
 
+from piproxy.exchange import Ending
 from piproxy.upstream.sockets import TcpStream
 
 PAUSE: Final = 0.1
@@ -28,7 +29,8 @@ class ClientStream(trio.abc.HalfCloseableStream):
 
     def __init__(self, stream: trio.SocketStream, stall: float) -> None:
         self.socket = stream.socket
-        self.stalled = False
+        self.cut: Ending | None = None
+        """Why we have closed it under a client that was there."""
         self._stream = TcpStream(stream)
         self._stall = stall
         self.send_now: Callable[[bytes | bytearray | memoryview], int] = self._stream.send_now
@@ -49,8 +51,7 @@ class ClientStream(trio.abc.HalfCloseableStream):
                     raise trio.ClosedResourceError("this socket was closed") from exc
                 raise trio.BrokenResourceError(f"the client is gone: {exc}") from exc
         if scope.cancelled_caught:
-            self.stalled = True
-            self.abort()
+            self.abort(Ending.DEADLINE)
             raise trio.BrokenResourceError("the client has stopped reading")
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -65,8 +66,9 @@ class ClientStream(trio.abc.HalfCloseableStream):
     async def aclose(self) -> None:
         await self._stream.aclose()
 
-    def abort(self) -> None:
+    def abort(self, why: Ending) -> None:
         """Close at once and throw away what the client did not take (RST)."""
+        self.cut = why
         with suppress(OSError):
             if self.socket.family in (stdlib_socket.AF_INET, stdlib_socket.AF_INET6):
                 self.socket.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_LINGER, _LINGER_OFF)

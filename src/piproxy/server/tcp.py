@@ -24,6 +24,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, Scope
 from hypercorn.utils import parse_socket_addr
 
+from piproxy.exchange import Ending
 from piproxy.server.http1 import Gone, Http1
 from piproxy.server.http2 import Http2
 from piproxy.server.inbox import INBOX, Inbox
@@ -133,7 +134,8 @@ class ClientConnection(TCPServer):
 
     async def _serve(self, *, secured: bool) -> None:
         socket = self.stream.transport_stream.socket if secured else self.stream.socket
-        async with _Tasks() as tasks:
+        client = self.stream.transport_stream if secured else self.stream
+        async with _Tasks(lambda: getattr(client, "cut", None)) as tasks:
             self._task_group = tasks
             parts = (
                 self.app,
@@ -186,6 +188,10 @@ class ClientConnection(TCPServer):
 class _Tasks(TaskGroup):
     """Hypercorn's, with an :class:`~piproxy.server.inbox.Inbox` in place of a memory channel."""
 
+    def __init__(self, cut: Callable[[], Ending | None]) -> None:
+        super().__init__()
+        self._cut = cut
+
     async def spawn_app(
         self,
         app: AppWrapper,
@@ -193,7 +199,7 @@ class _Tasks(TaskGroup):
         scope: Scope,
         send: Callable[[ASGISendEvent | None], Awaitable[None]],
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
-        inbox = Inbox(config.max_app_queue_size)
+        inbox = Inbox(config.max_app_queue_size, self._cut)
         cast(Any, scope)["extensions"][INBOX] = inbox
 
         async def run() -> None:

@@ -7,7 +7,7 @@ as ``piproxy`` serves them.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -117,11 +117,13 @@ def overhearing() -> Iterator[None]:
     secrets, lines = Secrets(), list[str]()
 
     @asynccontextmanager
-    async def listened(flags: Mapping[str, Flag], environ: Mapping[str, str]) -> AsyncIterator[Engine]:
+    async def listened(
+        flags: Mapping[str, Flag], environ: Mapping[str, str], flaws: Collection[str] | None
+    ) -> AsyncIterator[Engine]:
         files = sorted(agent_directory(environ, Path.home()).root.glob("*.json"))
         secrets.add(dict(flags), *map(_document, files))
         secrets.add({"key": value} for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN")))
-        async with engine_for(flags, environ) as engine:
+        async with engine_for(flags, environ, flaws) as engine:
             engine.log = _Overheard(engine.log, lines)
             yield engine
         secrets.add(*map(_document, files))

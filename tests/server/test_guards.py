@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from piproxy.errors import Forbidden, NotAuthenticated
-from piproxy.server.guards import Guards, is_loopback, preflight
+from piproxy.server.guards import Guards, preflight
+from piproxy.settings.addresses import is_loopback
 
 LOCAL = Guards(loopback=True)
 OPEN = Guards(loopback=False)

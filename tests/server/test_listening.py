@@ -13,10 +13,9 @@ from fakes.provider import Conversation
 from fakes.served import served
 
 from piproxy.errors import ConfigError
-from piproxy.server.guards import is_loopback
 from piproxy.server.listening import listening, shown
 from piproxy.settings import Settings
-from piproxy.settings.addresses import Address, read_address
+from piproxy.settings.addresses import Address, is_loopback, read_address
 
 HEALTH = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 

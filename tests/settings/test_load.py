@@ -129,7 +129,12 @@ def test_file_that_is_not_there_or_has_unknown_keys(tmp_path: Path) -> None:
     """No file is nothing; an unknown key may be a slip of the pen."""
     assert load({}, tmp_path / "none").warnings == ()
     path = written(tmp_path, {"prot": 1})
-    assert load({}, path).warnings == (f"{path}: prot: unknown key",)
+    assert load({}, path).warnings == (f"{path}: prot: unknown key (did you mean port?)",)
+    path = written(tmp_path, {"xyzzy": 1, "Keep_Alive_Sec": 1})
+    assert load({}, path).warnings == (
+        f"{path}: xyzzy: unknown key",
+        f"{path}: Keep_Alive_Sec: unknown key (did you mean keepAliveSec?)",
+    )
 
 
 def variable(name: str, text: str) -> Effective:
@@ -199,6 +204,11 @@ def test_empty_token_means_no_token(text: str, tmp_path: Path) -> None:
             "PI_PROXY_PROVIDER_PREFIXES: 'openai' is not allowed; allowed is name=value,name=value.",
         ),
         ({}, {"host": ""}, "--host: must not be empty."),
+        (
+            {"PI_PROXY_PORT": "9" * 400},
+            {},
+            f"PI_PROXY_PORT: '{'9' * 400}' is not allowed; allowed is 0 to 65535.",
+        ),
     ],
 )
 def test_bad_value_names_source_and_range(environ: dict[str, str], flags: dict[str, Flag], message: str) -> None:
@@ -248,6 +258,22 @@ def test_text_for_the_file() -> None:
     for key, text in (("maxBodySizeMb", "1000"), ("upstreamTimeoutSec", "1"), ("port", "0"), ("prot", "1")):
         with pytest.raises(ConfigError):
             parse_text(key, text)
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "65536", "80.5", "9" * 400, "9" * 5000])
+def test_text_for_the_file_is_refused_with_the_files_range(text: str) -> None:
+    """Only flags and variables take port 0, any free one: what a file says is one and the same port at each start."""
+    with pytest.raises(ConfigError) as caught:
+        parse_text("port", text)
+    assert caught.value.message == f"port: {text!r} is not allowed; allowed is a whole number 1 to 65535."
+
+
+@pytest.mark.parametrize("text", ["nan", "-1", "86401", "inf", ""])
+def test_text_that_is_no_number_of_seconds(text: str) -> None:
+    """The range is the file's, in its unit."""
+    with pytest.raises(ConfigError) as caught:
+        parse_text("keepAliveSec", text)
+    assert caught.value.message == f"keepAliveSec: {text!r} is not allowed; allowed is 0 to 86400 s."
 
 
 def test_schema_and_record_agree() -> None:

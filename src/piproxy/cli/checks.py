@@ -13,6 +13,8 @@ from piproxy.cli.port import port_findings
 from piproxy.cli.surroundings import Surroundings
 from piproxy.errors import ConfigError
 from piproxy.pi.installed import find_installed
+from piproxy.settings.addresses import beyond_loopback
+from piproxy.settings.token import KEY, REMEDY, listed
 
 OLD_CATALOG: Final = 60
 """Days after which the model catalog is worth a word."""
@@ -28,12 +30,19 @@ def findings(around: Surroundings) -> Iterator[Finding]:
     yield from file_findings(around.directory)
     yield from lock_findings(around.directory.auth)
     for warning in effective.warnings:
-        yield Finding("warning", warning, "Correct it, or remove it with piproxy config unset.")
+        if warning == effective.refusal:
+            yield Finding("error", warning, REMEDY)
+        else:
+            yield Finding("warning", warning, "Correct it in the file, or with piproxy config set or unset.")
     for problem in (*around.view.problems, *around.enabled.problems):
         yield Finding("error", str(problem), "Correct the file; what does not depend on it works meanwhile.")
     yield from _catalog(around)
     yield from login_findings(around)
     yield from _models(around)
+    exposed = beyond_loopback(effective.settings.addresses)
+    if exposed and not (effective.settings.auth_token or effective.refusal):
+        step = f"Set a token: openssl rand -hex 16 | piproxy config set {KEY} -\nOr listen on 127.0.0.1 (host, bind)."
+        yield Finding("warning", f"{listed(exposed)} may be reached from other machines, and no token is set", step)
     for address in effective.settings.addresses:
         yield from port_findings(*address)
 

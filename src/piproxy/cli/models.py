@@ -25,7 +25,7 @@ def models(everything: bool, demo: bool | None, as_json: bool) -> None:
       piproxy models --all --json
     """
     around = surroundings(demo=demo)
-    for problem in (*around.view.problems, *around.exposure.warnings):
+    for problem in (*around.effective.warnings, *around.view.problems, *around.exposure.warnings):
         click.echo(problem, err=True)
     rows = list(_exposed(around))
     if everything:

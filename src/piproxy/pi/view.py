@@ -26,6 +26,8 @@ Variables: TypeAlias = tuple[Mapping[str, str], ...]
 """Asked from left to right."""
 
 COPILOT: Final = "github-copilot"
+BUILT_IN: Final = "built into piproxy"
+"""Where the credential of a provider of piproxy's own comes from: the demo's."""
 
 
 class UnresolvedValue(CredentialError):
@@ -308,7 +310,7 @@ class View:
 
     def _resolve(self, provider: str, *, override: str | None = None, run_commands: bool = True) -> Login:
         if provider in self._own:
-            return Login(provider=provider, kind="api_key", source="built into piproxy")
+            return Login(provider=provider, kind="api_key", source=BUILT_IN)
         config = self.config(provider)
         return logins.resolve(
             provider,

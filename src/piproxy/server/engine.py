@@ -21,12 +21,13 @@ from piproxy.pi.enabled import Enabled, read_enabled
 from piproxy.pi.login import Login
 from piproxy.pi.registry import Registry
 from piproxy.pi.sources import Watched
-from piproxy.pi.view import View
-from piproxy.server.guards import Guards, is_loopback
+from piproxy.pi.view import BUILT_IN, View
+from piproxy.server.guards import Guards
 from piproxy.server.live import LiveSettings
 from piproxy.server.log import Log
 from piproxy.server.tally import Tally
 from piproxy.settings import Settings
+from piproxy.settings.addresses import beyond_loopback
 from piproxy.upstream.keyring import Keyring
 
 _NO_CHOICE: Final = Enabled()
@@ -64,13 +65,14 @@ class Engine:
         self._exposing = trio.Lock()
         self._told: frozenset[str] = frozenset()
         self._looked = -inf, registry.view()
+        self._loopback = not beyond_loopback(live.settings.addresses)
         self.apply(live.settings)
 
     def apply(self, settings: Settings) -> None:
         """Use these settings from now on; what is bound to sockets stays until the next start."""
         self.settings = settings
         self.guards = Guards.of(
-            loopback=all(is_loopback(address.host) for address in settings.addresses),
+            loopback=self._loopback,
             token=settings.auth_token,
             hosts=settings.allowed_hosts,
             origins=settings.allowed_origins,
@@ -174,7 +176,7 @@ class Engine:
         if other.secrets != refused.secrets:  # headers that commands make may differ each time and prove nothing
             self.log.event("a credential was refused, and another is tried", provider=model.provider)
             return other
-        whose = f"The credential came from {login.source}."
+        whose = f"The credential {'is' if login.source == BUILT_IN else 'came from'} {login.source}."
         if login.entry is not None:
             whose += f" If it stays refused, log in again: run `pi` and enter `/login {login.provider}`."
         error.logged = f"{logged(error)} {whose}"

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from piproxy.errors import Forbidden, NotAuthenticated
+from piproxy.settings.addresses import is_loopback
 
 _METHODS: Final = "GET, POST, OPTIONS"
 
@@ -96,17 +95,6 @@ def preflight(headers: Mapping[str, str]) -> dict[str, str]:
     if headers.get("access-control-request-private-network") == "true":
         told["access-control-allow-private-network"] = "true"
     return told
-
-
-@lru_cache(maxsize=64)
-def is_loopback(host: str) -> bool:
-    """``localhost`` and its subdomains (RFC 6761), and the loopback addresses."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _hostname(netloc: str) -> str:

@@ -7,7 +7,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from math import inf
@@ -35,8 +35,10 @@ from piproxy.server.supervisor import Starter, Supervisor, Worker
 from piproxy.server.terminal import Terminal, write_line
 from piproxy.server.tls import Certificate, certificate, server_context
 from piproxy.server.tls import load as load_certificate
-from piproxy.settings import Settings, load
+from piproxy.settings import Address, Effective, Settings, load
+from piproxy.settings.addresses import beyond_loopback
 from piproxy.settings.load import Flag
+from piproxy.settings.token import open_warning
 from piproxy.upstream.demo import WithDemo
 from piproxy.upstream.http import Http
 from piproxy.upstream.images import Images
@@ -45,6 +47,8 @@ from piproxy.wire.demo import models as demo_models
 from piproxy.wire.rooms import ROOMS
 
 _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+_UNIX: Final = getattr(socket, "AF_UNIX", None)
 
 _CLOSED: Final = "the terminal was closed"
 
@@ -60,9 +64,9 @@ def serve(flags: Mapping[str, Flag] | None = None, environ: Mapping[str, str] | 
     """
     flags, environ = dict(flags or {}), dict(os.environ if environ is None else environ)
     allow_open_files()
-    settings = load(environ, agent_directory(environ, Path.home()).proxy_config, flags).settings
-    if settings.workers > 1:
-        return run(partial(with_workers, settings, flags, environ))
+    effective = load(environ, agent_directory(environ, Path.home()).proxy_config, flags)
+    if effective.for_start().workers > 1:
+        return run(partial(with_workers, effective, flags, environ))
     return run(partial(main, flags, environ))
 
 
@@ -91,7 +95,7 @@ async def main(
     directory = agent_directory(environ, Path.home())
     terminal = Terminal()
     with trio.open_signal_receiver(*_SIGNALS) as signals, ExitStack() as stack:
-        async with engine_for(flags, environ) as engine:
+        async with engine_for(flags, environ, None if worker is None else worker.flaws) as engine:
             stack.enter_context(engine.log.listening())
             settings = engine.settings
             if worker is not None:
@@ -101,6 +105,7 @@ async def main(
             tls = None if secure is None else server_context(secure.certfile, secure.keyfile)
             sockets = stack.enter_context(listening(settings)) if worker is None else worker.sockets
             addresses = [shown(sock, tls is not None) for sock in sockets]
+            exposed = beyond_loopback(Address(*sock.getsockname()[:2]) for sock in sockets if sock.family != _UNIX)
             server = Server(
                 create_app(engine),
                 [ClientListener(trio.socket.from_stdlib_socket(sock), stall=_stall(settings)) for sock in sockets],
@@ -115,7 +120,7 @@ async def main(
             if worker is None:
                 stack.enter_context(_noted(directory.proxy_pid, addresses))
             if worker is None or worker.first:
-                _greet(engine, exposure, addresses, secure)
+                _greet(engine, exposure, addresses, exposed, secure)
             signalled = False
             async with trio.open_nursery() as nursery:
 
@@ -136,7 +141,7 @@ async def main(
                         if worker is None and terminal.closed:
                             stop(reason=_CLOSED)
                         else:
-                            _reload(engine, secure, tls)
+                            _reload(engine, exposed, secure, tls)
                     elif signalled and worker is None:
                         server.kill()
                         nursery.cancel_scope.cancel()
@@ -149,17 +154,20 @@ async def main(
     return 0
 
 
-async def with_workers(settings: Settings, flags: Mapping[str, Flag], environ: Mapping[str, str]) -> int:
+async def with_workers(effective: Effective, flags: Mapping[str, Flag], environ: Mapping[str, str]) -> int:
     """Serve in several processes that share the sockets; this one only looks after them."""
+    settings = effective.settings
     directory = agent_directory(environ, Path.home())
     log = Log(settings.log_format)
     secure = certificate(settings, directory.root)  # made once, before the workers look for it
     own = {name: value for name, value in flags.items() if name != STOP_WITH_STDIN}
     with trio.open_signal_receiver(*_SIGNALS) as signals, listening(settings) as sockets, ExitStack() as stack:
         stack.enter_context(_noted(directory.proxy_pid, [shown(sock, secure is not None) for sock in sockets]))
+        # The file may say something else, or nothing, when a worker is started again: it is told what is listened on.
+        own["bind"] = tuple(map(str, settings.addresses))
         sums = stack.enter_context(TemporaryFile())
         async with trio.open_nursery() as nursery:
-            start = Starter(sockets, sums.fileno(), settings.workers, own, environ)
+            start = Starter(sockets, sums.fileno(), settings.workers, own, environ, effective.flaws)
             supervisor = Supervisor(start, log.event, partial(_close, sockets))
             if flags.get(STOP_WITH_STDIN):
                 nursery.start_soon(_stop_with_stdin, supervisor.stop)
@@ -168,8 +176,15 @@ async def with_workers(settings: Settings, flags: Mapping[str, Flag], environ: M
     return code
 
 
-def _greet(engine: Engine, exposure: Exposure, addresses: Sequence[str], secure: Certificate | None) -> None:
-    for warning in engine.warnings:
+def _greet(
+    engine: Engine,
+    exposure: Exposure,
+    addresses: Sequence[str],
+    exposed: Sequence[Address],
+    secure: Certificate | None,
+) -> None:
+    """``exposed``: the addresses that other machines may reach."""
+    for warning in (*engine.warnings, *_open(engine, exposed)):
         engine.log.event("warning", what=warning)
     count = len(exposure.models)
     for where in addresses:
@@ -178,6 +193,10 @@ def _greet(engine: Engine, exposure: Exposure, addresses: Sequence[str], secure:
         say(exposure.why_empty)
     if secure is not None and secure.advice:
         say(secure.advice)
+
+
+def _open(engine: Engine, exposed: Sequence[Address]) -> list[str]:
+    return [open_warning(exposed)] if exposed and not engine.settings.auth_token else []
 
 
 @contextmanager
@@ -221,10 +240,12 @@ def _read_to_the_end() -> None:
 
 
 @asynccontextmanager
-async def engine_for(flags: Mapping[str, Flag], environ: Mapping[str, str]) -> AsyncIterator[Engine]:
-    """The engine of one run, its network open."""
+async def engine_for(
+    flags: Mapping[str, Flag], environ: Mapping[str, str], flaws: Collection[str] | None = None
+) -> AsyncIterator[Engine]:
+    """The engine of one run, its network open; ``flaws``: of :class:`~piproxy.server.live.LiveSettings`."""
     directory = agent_directory(environ, Path.home())
-    live = LiveSettings(environ, directory.proxy_config, flags)
+    live = LiveSettings(environ, directory.proxy_config, flags, flaws)
     settings = live.settings
     registry = Registry(
         directory,
@@ -260,9 +281,13 @@ async def _leave_when_done(server: Server, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def _reload(engine: Engine, secure: Certificate | None, tls: ssl.SSLContext | None) -> None:
+def _reload(engine: Engine, exposed: Sequence[Address], secure: Certificate | None, tls: ssl.SSLContext | None) -> None:
+    before = _open(engine, exposed)
     try:
         engine.reload()
+        for warning in _open(engine, exposed):
+            if warning not in before:
+                engine.log.event("warning", what=warning)
         if secure is not None and tls is not None:
             load_certificate(tls, secure.certfile, secure.keyfile)
     except ConfigError as error:

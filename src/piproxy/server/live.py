@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -23,11 +23,25 @@ _EXPOSING: Final = (
 class LiveSettings:
     """The settings at the start, and the exposure keys of proxy-config.json as they are now."""
 
-    def __init__(self, environ: Mapping[str, str], path: Path | None, flags: Mapping[str, Flag]) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        path: Path | None,
+        flags: Mapping[str, Flag],
+        flaws: Collection[str] | None = None,
+    ) -> None:
+        """``flaws``: those that the start has repaired, for a worker that joins a running proxy.
+
+        Raises :class:`~piproxy.errors.ConfigError` where a start might lose the token of the file, and for any further
+        flaw, where they are given.
+        """
         self._environ = dict(environ)
         self._path = path
         self._flags = dict(flags)
-        self._take(load(self._environ, self._path, self._flags))
+        found = load(self._environ, self._path, self._flags)
+        found.for_start()
+        _no_news(found, found.flaws if flaws is None else flaws)
+        self._take(found)
 
     def reload(self) -> None:
         """Read all sources again.
@@ -39,9 +53,7 @@ class LiveSettings:
 
     def _fresh(self) -> Effective:
         found = load(self._environ, self._path, self._flags)
-        news = [flaw.partition(";")[0] for flaw in found.flaws if flaw not in self.effective.flaws]
-        if news:
-            raise ConfigError("; ".join(news))
+        _no_news(found, self.effective.flaws)
         return found
 
     def _take(self, effective: Effective) -> None:
@@ -70,3 +82,8 @@ class LiveSettings:
         except OSError:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _no_news(found: Effective, repaired: Collection[str]) -> None:
+    if news := [flaw.partition(";")[0] for flaw in found.flaws if flaw not in repaired]:
+        raise ConfigError("; ".join(news))

@@ -64,7 +64,7 @@ class Log:
         self.event("internal error", **fields, trace=_trace(error))
 
     def event(self, text: str, **fields: Json) -> None:
-        """Anything else that whoever runs the proxy should know."""
+        """Anything else that whoever runs the proxy should know; for people, ``what`` follows in words."""
         self._write(self._line(text, **fields))
 
     def _line(self, text: str, **fields: Json) -> str:
@@ -72,8 +72,8 @@ class Log:
         if self._style == "json":
             return dump({"time": _now(), "event": text, **told}).decode()
         shown = {name: value if name == "trace" else _printable(str(value), 4000) for name, value in told.items()}
-        details = " ".join(f"{name}={value}" for name, value in shown.items())
-        return f"{_now()} {text}{' ' if details else ''}{details}"
+        words = f"{text}: {shown.pop('what')}" if "what" in shown else text
+        return " ".join((_now(), words, *(f"{name}={value}" for name, value in shown.items())))
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -41,6 +41,8 @@ class Worker:
     sockets: Sequence[socket.socket]
     first: bool
     tally: Tally
+    flaws: Sequence[str]
+    """What was wrong in the settings at the start, and is repaired."""
     ready: Callable[[], None]
     """To be called when it serves, and hears signals."""
 
@@ -128,7 +130,8 @@ class Supervisor:
             child.process.send_signal(signal.SIGHUP)
 
     async def _keep(self, number: int) -> None:
-        pause, first = FIRST_PAUSE, number == 0
+        """A worker for which the settings were good once is tried again: the file has changed under a running proxy."""
+        pause, first, served = FIRST_PAUSE, number == 0, False
         while not self._stop.is_set():
             began = trio.current_time()
             reloads = self._reloads
@@ -142,9 +145,10 @@ class Supervisor:
                 beside.start_soon(self._hear, child, reloads)
                 code = await process.wait()
                 beside.cancel_scope.cancel()
+            served = served or process in self._ready
             self._running.discard(process)
             self._ready.discard(process)
-            if self._stop.is_set() or code == UNUSABLE:
+            if self._stop.is_set() or (code == UNUSABLE and not served):
                 # A worker that has just been started does not know yet that SIGTERM is no violence.
                 self._codes.append(0 if code == -signal.SIGTERM else code if code >= 0 else 128 - code)
                 self._end()
@@ -172,6 +176,8 @@ class Starter:
     count: int
     flags: Mapping[str, Flag]
     environ: Mapping[str, str]
+    flaws: Sequence[str] = ()
+    """What was wrong in the settings at the start, and is repaired; a worker does not start with any other."""
     started: float = field(default_factory=time.time)
     """Seconds since 1970."""
 
@@ -191,6 +197,7 @@ class Starter:
             "ready": says,
             "flags": dict(self.flags),
             "environ": dict(self.environ),
+            "flaws": list(self.flaws),
             "first": first,
         }
         command = [sys.executable, "-m", "piproxy.server.worker"]

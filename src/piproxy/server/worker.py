@@ -37,7 +37,7 @@ def work() -> int:
         os.write(task["ready"], b"!")
         os.close(task["ready"])
 
-    worker = Worker(sockets, task["first"], tally, ready)
+    worker = Worker(sockets, task["first"], tally, task["flaws"], ready)
     try:
         return run(partial(main, {**flags, STOP_WITH_STDIN: True}, task["environ"], worker))
     except ConfigError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple
 
 
@@ -25,3 +28,20 @@ def read_address(text: str) -> Address | None:
     if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65_535):
         return None
     return Address(host, int(port))
+
+
+@lru_cache(maxsize=64)
+def is_loopback(host: str) -> bool:
+    """``localhost`` and its subdomains (RFC 6761), and the loopback addresses."""
+    name = host.lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def beyond_loopback(addresses: Iterable[Address]) -> tuple[Address, ...]:
+    """Those that other machines may reach; a name that we do not know is taken for one."""
+    return tuple(address for address in addresses if not is_loopback(address.host))

@@ -10,9 +10,12 @@ from typing import Final
 
 from piproxy.errors import ConfigError
 from piproxy.jsontext import Json, integer
+from piproxy.settings.addresses import beyond_loopback
 from piproxy.settings.record import Settings, settings_from
 from piproxy.settings.schema import BY_KEY, SCHEMA, Setting, Value
-from piproxy.settings.values import normalised, parsed
+from piproxy.settings.token import KEY, REMEDY, doubtful, listed, slip, unusable
+from piproxy.settings.values import normalised, parsed, parsed_for_file
+from piproxy.similar import similar
 
 DEFAULT: Final = "default"
 
@@ -33,15 +36,26 @@ class Effective:
     """What was wrong in the file and how it was taken."""
     flaws: tuple[str, ...] = ()
     """Those of the warnings after which something else is in force than the file says."""
+    refusal: str = ""
+    """One of the warnings: why a proxy must not start, although everything else can be looked at."""
+
+    def for_start(self) -> Settings:
+        """The settings. Raises :class:`~piproxy.errors.ConfigError` where a start might lose the token of the file."""
+        if self.refusal:
+            raise ConfigError(f"{self.refusal}. {REMEDY}")
+        return self.settings
 
 
 def load(environ: Mapping[str, str], path: Path | None = None, flags: Mapping[str, Flag] | None = None) -> Effective:
     """Put the settings together. ``path`` is proxy-config.json, ``flags`` are by field name (``auth_token``).
 
-    Raises :class:`~piproxy.errors.ConfigError` for a bad flag or variable. The file never stops a start: what is wrong
-    in it is repaired and told in :attr:`Effective.warnings`.
+    Raises :class:`~piproxy.errors.ConfigError` for a bad flag or variable. What is wrong in the file is repaired and
+    told in :attr:`Effective.warnings`; only where a token may be lost by that, :attr:`Effective.refusal` stops a start.
     """
-    document, warnings = read_file(path) if path is not None else ({}, [])
+    document, broken = read_file(path) if path is not None else ({}, [])
+    if path is not None and not broken and path.is_symlink() and not path.exists():
+        broken = [f"{path}: it is a link that leads nowhere; the defaults are used"]
+    flaws = list(broken)
     values: dict[str, Value] = {}
     sources: dict[str, str] = {}
     for setting in SCHEMA:
@@ -49,14 +63,17 @@ def load(environ: Mapping[str, str], path: Path | None = None, flags: Mapping[st
         if found is None and setting.key in document:
             value, warning = normalised(setting, document[setting.key])
             found = value, DEFAULT if value == setting.default and warning else str(path)
-            warnings += [f"{path}: {warning}"] if warning else []
+            flaws += [f"{path}: {warning}"] if warning and setting.key != KEY else []
         values[setting.key], sources[setting.key] = found or (setting.default, DEFAULT)
     for key in ("firstByteTimeoutSec", "idleTimeoutSec"):
         if not values[key]:
             values[key], sources[key] = values["upstreamTimeoutSec"], "upstreamTimeoutSec"
-    flaws = tuple(warnings)
-    unknown = [f"{path}: {key}: unknown key" for key in document if key not in BY_KEY]
-    return Effective(settings_from(values), values, sources, (*flaws, *unknown), flaws)
+    settings = settings_from(values)
+    trouble, refusal = _token_trouble(document, path, broken, settings, sources[KEY])
+    flaws += filter(None, (trouble, refusal))
+    unknown = [f"{path}: {_unknown(key)}" for key in document if key not in BY_KEY]
+    news = [text for text in unknown if not any(flaw.startswith(text) for flaw in flaws)]
+    return Effective(settings, values, sources, (*flaws, *news), tuple(flaws), refusal)
 
 
 def read_file(path: Path) -> tuple[dict[str, Json], list[str]]:
@@ -81,11 +98,38 @@ def parse_text(key: str, text: str) -> Value:
     setting = BY_KEY.get(key)
     if setting is None:
         raise ConfigError(f"{key}: no such setting; there are {', '.join(BY_KEY)}.")
-    value = parsed(setting, text, key)
+    value = parsed_for_file(setting, text)
     good, warning = normalised(setting, list(value) if isinstance(value, tuple) else value)
     if warning is not None:
         raise ConfigError(warning)
     return good
+
+
+def _token_trouble(
+    document: Mapping[str, Json], path: Path | None, broken: list[str], settings: Settings, source: str
+) -> tuple[str, str]:
+    """What is wrong with what the file says about the token, and why that stops a start; each may be empty."""
+    given = source not in (DEFAULT, str(path))
+    if wrong := unusable(document):
+        return (
+            (f"{path}: {wrong}; {source} is used", "")
+            if given
+            else ("", f"{path}: {wrong}; piproxy does not start with it")
+        )
+    likely = None if given else doubtful(document, BY_KEY)
+    exposed = () if settings.auth_token else beyond_loopback(settings.addresses)
+    doubt = broken[0].partition(";")[0] if broken else f"{path}: {likely}" if likely else ""
+    if doubt and exposed:
+        refusal = (
+            f"{doubt}; so nobody knows whether it asks for a token, and piproxy does not listen on {listed(exposed)}"
+        )
+        return "", f"{refusal} without one"
+    return ("" if broken else doubt), ""
+
+
+def _unknown(key: str) -> str:
+    near = similar(key, BY_KEY)
+    return slip(key, near[0]) if near else f"{key}: unknown key"
 
 
 def _from_flag(setting: Setting, flags: Mapping[str, Flag]) -> tuple[Value, str] | None:

@@ -79,6 +79,20 @@ def parsed(setting: Setting, text: str, source: str, factor: float = 1.0, unit: 
             return text.strip() if setting.secret else text
 
 
+def parsed_for_file(setting: Setting, text: str) -> Value:
+    """The same for ``config set``: in the file's unit and range, which is not always that of variables and flags."""
+    if setting.kind not in ("integer", "number"):
+        return parsed(setting, text, setting.key)
+    try:
+        value = int(text, 10) if setting.kind == "integer" else float(text)
+    except ValueError:
+        value = math.inf
+    low, high = setting.low, setting.high
+    if not ((low is None or value >= low) and (high is None or value <= high)):  # nor nan
+        raise ConfigError(f"{setting.key}: {text!r} is not allowed; allowed is {_file_range(setting)}.")
+    return value
+
+
 def range_text(setting: Setting, factor: float = 1.0, unit: str = "") -> str:
     """The allowed range in words, in the unit that ``factor`` and ``unit`` describe; ``""`` without one."""
     low, high = setting.bounds
@@ -147,9 +161,9 @@ def _number(setting: Setting, text: str, source: str, factor: float, unit: str) 
     low, high = setting.bounds
     try:
         number = float(text) if setting.kind == "number" or (low is not None and 0 < low < 1) else int(text, 10)
-    except ValueError:
+        value = number * factor
+    except (ValueError, OverflowError):
         raise refusal from None
-    value = number * factor
     if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
         raise refusal
     return value if factor != 1.0 else number

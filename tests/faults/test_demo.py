@@ -1,4 +1,7 @@
-"""The demo provider's own faults, for whoever wants to see a client meet one: one honest error each, nothing left."""
+"""The demo provider's own faults, for whoever wants to see a client meet one: one honest error each, nothing left.
+
+What had been said before is counted in the log.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,9 @@ async def test_every_fault_of_the_demo_provider(protocol: str, tmp_path: Path, a
                 reply = await b.client.ask("POST", "/v1/chat/completions", asked)
                 await wait_all_tasks_blocked()
                 b.check_nothing_left()
+                assert ("completion_tokens" in b.gateway.log[-1], b.gateway.log[-1].get("partial")) == (
+                    (True, True) if begins else (False, None)
+                ), model
                 if stream and begins:
                     assert (reply.status, reply.frames[-1]) == (200, "[DONE]"), model
                     assert reply.text.startswith("Hello from")

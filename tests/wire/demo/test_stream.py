@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fakes.demo import MODELS, ask
 
+from piproxy.chat import Chat, Tool
 from piproxy.errors import ProviderError, UpstreamBroken
 from piproxy.events import Finish, Started, TextDelta, ToolCallDelta, ToolCallStart, Usage
+from piproxy.upstream.demo.script import script
+from piproxy.upstream.demo.steps import Data
 from piproxy.wire.demo.request import build_request
 from piproxy.wire.demo.stream import DemoParser, stream_parser
 from piproxy.wire.room import Options
@@ -77,3 +82,28 @@ def test_what_follows_the_finish_is_ignored() -> None:
     reader.feed(START + b'event: stop\ndata: {"reason": "stop"}\n\n')
     assert list(reader.feed(b"event: text\ndata: {not JSON\n\n")) == []
     assert list(reader.end()) == []
+
+
+@pytest.mark.parametrize(
+    "chat",
+    [
+        ask("one two three"),
+        ask("Hi", "thinking"),
+        ask("Hi", "refuse"),
+        replace(ask("Hi", "tools"), tools=(Tool(name="f", parameters={"type": "object"}),)),
+    ],
+    ids=["text", "thinking", "refusal", "call"],
+)
+def test_what_is_counted_on_the_way_is_what_the_provider_counts_in_the_end(chat: Chat) -> None:
+    """Nothing before it begins, an estimate of all that has come, then the provider's own numbers."""
+    request = build_request(chat, MODELS[chat.model.removeprefix("demo/")], Options())
+    frames = [step.body for step in script(request.body) if isinstance(step, Data)]
+    reader = stream_parser(request, "text/event-stream")
+    assert reader.usage_so_far is None
+    for frame in frames[:-2]:
+        reader.feed(frame)
+    counted = reader.usage_so_far
+    assert counted is not None
+    assert counted.output == len(frames) - 3
+    (told,) = reader.feed(frames[-2])
+    assert told == reader.usage_so_far == replace(counted, estimated=False)

@@ -34,18 +34,33 @@ _DELTAS: Final[Mapping[str, Callable[[str], Event]]] = {
 
 def stream_parser(request: WireRequest, content_type: str) -> DemoParser:  # noqa: ARG001  (the rooms' signature)
     """A parser for one answer."""
-    return DemoParser()
+    return DemoParser(request.body)
 
 
 class DemoParser:
     """See :class:`piproxy.wire.room.StreamParser`."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: bytes) -> None:
+        """``asked``: the request's body."""
         self.replay: Mapping[str, Json] = {}
         self._sse = SSEReader()
         self._started = False
         self._finished = False
         self._calls = 0
+        self._asked = asked
+        self._pieces = 0
+        self._thoughts = 0
+        self._usage: Usage | None = None
+
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """See :class:`piproxy.wire.room.TellsUsage`; counted as the demo provider does: words and pieces are tokens."""
+        if self._usage is not None or not self._started:
+            return self._usage
+        asked = jsontext.parse(self._asked)
+        texts = [asked["system"], *(message["text"] for message in asked["messages"])]
+        words = sum(len(text.split()) for text in texts)
+        return Usage(input=words, output=self._pieces, reasoning=self._thoughts, estimated=True)
 
     def feed(self, data: bytes) -> Sequence[Event]:
         return self._events(self._sse.feed(data))
@@ -74,17 +89,22 @@ class DemoParser:
         elif not self._started:
             raise UpstreamBroken("The demo provider did not begin its answer.")
         elif kind in _DELTAS:
+            self._pieces += 1
+            self._thoughts += kind == "thinking"
             if text := _string(data, "text"):
                 yield _DELTAS[kind](text)
         elif kind == "call":
+            self._pieces += 1
             yield ToolCallStart(
                 self._calls, _string(data, "id"), _string(data, "name"), custom=data.get("custom") is True
             )
             self._calls += 1
         elif kind == "arguments":
+            self._pieces += 1
             yield ToolCallDelta(self._call(data), _string(data, "text"))
         elif kind == "usage":
-            yield _usage(data)
+            self._usage = _usage(data)
+            yield self._usage
         elif kind == "stop":
             self._finished = True
             yield Finish(_reason(data))

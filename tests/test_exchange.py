@@ -114,7 +114,13 @@ async def setup(
     async with trio.open_nursery() as nursery:
         provider = Provider(nursery, script, connect)
         async with Http(connect=provider.connect) as http:
-            asked = Providers(upstream=http, credential=credential or no_credential, memory=memory, other=other)
+            asked = Providers(
+                upstream=http,
+                credential=credential or no_credential,
+                memory=memory,
+                other=other,
+                blame=blame if other is not None else None,
+            )
             yield Setup(Exchange(asked, limits), provider, Record(request_id="r"))
         await wait_all_tasks_blocked()
         assert provider.open == 0, "a connection to the provider is still open"
@@ -377,18 +383,21 @@ def others(*keys: str | None) -> Other:
 
     async def other(model: Model, credential: Credential, error: ProviderError) -> Credential | None:
         assert credential.api_key == "k"
-        error.message += " (of ours)"
         key = left.pop(0)
         return Credential(api_key=key) if key else None
 
     return other
 
 
+async def blame(model: Model, error: ProviderError) -> None:
+    error.message += " (of ours)"
+
+
 @pytest.mark.parametrize(
     ("refused", "other", "asked", "ending"),
     [
         (1, others("another"), 2, None),
-        (2, others("another", "third"), 2, "refusal 2"),
+        (2, others("another", "third"), 2, "refusal 2 (of ours)"),
         (1, others(None), 1, "refusal 1 (of ours)"),
         (1, None, 1, "refusal 1"),
     ],
@@ -396,7 +405,10 @@ def others(*keys: str | None) -> Other:
 async def test_a_refused_credential_is_replaced_once(
     *, refused: int, other: Other | None, asked: int, ending: str | None
 ) -> None:
-    """If by now there is another one; the second refusal stands, and so does the first where there is none."""
+    """If by now there is another one; the second refusal stands, and so does the first where there is none.
+
+    Each says whose credential it was.
+    """
     came: list[str] = []
 
     async def script(talk: Conversation) -> None:

@@ -124,18 +124,20 @@ async def test_a_token_endpoint_that_is_busy_lets_the_client_try_again(tmp_path:
 
 
 async def test_a_renewed_token_that_is_refused_is_not_renewed_again(tmp_path: Path) -> None:
-    """The reason must be another; the provider's words and the login's place are what the client gets."""
+    """The reason must be another; the provider's words and the login's place are what the client gets, each time."""
     store(tmp_path, xai=login("at-old-0123456789"))
     script = Script("nothing")
     async with gateway(tmp_path, script, models={"providers": {"xai": OWN}}) as here:
-        assert await ask(here) == (502, "Bad credentials")
-        assert script.came == ["at-old-0123456789", "token endpoint", "at-new-0123456789"]
-        status, message = await ask(here)
-        assert (status, script.came[3:]) == (502, ["at-new-0123456789"])
-        assert message == (
+        told = (
             "Bad credentials (The credential came from auth.json. If it stays refused, log in again: run `pi` and "
             "enter `/login xai`.)"
         )
+        assert await ask(here) == (502, told)
+        assert script.came == ["at-old-0123456789", "token endpoint", "at-new-0123456789"]
+        assert await ask(here) == (502, told)
+        assert script.came[3:] == ["at-new-0123456789"]
+        await wait_all_tasks_blocked()
+        assert all("The credential came from auth.json." in line["error"] for line in here.log)
 
 
 @pytest.mark.parametrize(

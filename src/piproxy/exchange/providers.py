@@ -62,17 +62,19 @@ class Providers:
         cache: Literal["none", "short", "long"] = "short",
         images: Callable[[Chat], Awaitable[Chat]] | None = None,
         other: Callable[[Model, Credential, ProviderError], Awaitable[Credential | None]] | None = None,
+        blame: Callable[[Model, ProviderError], Awaitable[None]] | None = None,
     ) -> None:
         """``images`` puts images in place of their addresses, for rooms that cannot send addresses.
 
-        ``other`` is asked for another credential in place of one that the provider refused; ``None``: there is none. It
-        may add to the error's message.
+        ``other`` is asked for another credential in place of one that the provider refused; ``None``: there is none.
+        ``blame`` adds to the refusal that the client will see where its credential came from.
         """
         self.cache = cache
         self._upstream = upstream
         self._credential = credential
         self._images = images
         self._other = other
+        self._blame = blame
         self._memory = memory if memory is not None else ReplayMemory()
 
     async def ask(self, call: Call, deliver: Deliver, deadline: Deadline) -> None:
@@ -89,9 +91,19 @@ class Providers:
                 deadline.client()
                 other = await self._other(call.model, credential, error)
             if other is None:
+                await self._blamed(call.model, credential, error, deadline)
                 raise
         if other is not None:
-            await self._ask_as(other, call, deliver, deadline)
+            try:
+                await self._ask_as(other, call, deliver, deadline)
+            except ProviderError as error:
+                await self._blamed(call.model, other, error, deadline)
+                raise
+
+    async def _blamed(self, model: Model, credential: Credential, error: ProviderError, deadline: Deadline) -> None:
+        if self._blame is not None and refuses(error, credential):
+            deadline.client()
+            await self._blame(model, error)
 
     async def _ask_as(self, credential: Credential, call: Call, deliver: Deliver, deadline: Deadline) -> None:
         try:

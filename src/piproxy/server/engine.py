@@ -54,7 +54,11 @@ class Engine:
         self.created = int(time.time())
         self.tally = Tally()
         providers = Providers(
-            upstream=upstream, credential=self._credential, images=images, other=self._other_credential
+            upstream=upstream,
+            credential=self._credential,
+            images=images,
+            other=self._other_credential,
+            blame=self._tell_origin,
         )
         self.exchange = Exchange(providers, limits(live.settings))
         self._live = live
@@ -161,27 +165,31 @@ class Engine:
         return await self._keyring.credential(model, login, headers, override_key=override_key)
 
     async def _other_credential(self, model: Model, refused: Credential, error: ProviderError) -> Credential | None:
-        """What the provider may accept after it refused a credential; what was kept in memory for that is made anew.
-
-        Without another one the error says where the refused one came from.
-        """
+        """What the provider may accept after it refused a credential; what was kept in memory for that is made anew."""
         view = self._look()
-        if view.needs_thread(model):
-            login = await trio.to_thread.run_sync(view.check, model.provider)
-        else:
-            login = view.check(model.provider)
+        login = await _checked(view, model)
         view.refused(model.provider)
         self._keyring.refused(model, login, refused, error)
         other = await self._credential(model, None)
         if other.secrets != refused.secrets:  # headers that commands make may differ each time and prove nothing
             self.log.event("a credential was refused, and another is tried", provider=model.provider)
             return other
+        return None
+
+    async def _tell_origin(self, model: Model, error: ProviderError) -> None:
+        """Say in the error where the credential came from that was refused, and to nobody what it is."""
+        login = await _checked(self._view(), model)
         whose = f"The credential {'is' if login.source == BUILT_IN else 'came from'} {login.source}."
         if login.entry is not None:
             whose += f" If it stays refused, log in again: run `pi` and enter `/login {login.provider}`."
         error.logged = f"{logged(error)} {whose}"
         error.message = f"{error.message} ({whose})"
-        return None
+
+
+async def _checked(view: View, model: Model) -> Login:
+    if view.needs_thread(model):
+        return await trio.to_thread.run_sync(view.check, model.provider)
+    return view.check(model.provider)
 
 
 def limits(settings: Settings) -> Limits:

@@ -62,7 +62,8 @@ def test_set_says_what_wins_over_it(home: Home) -> None:
 def test_bad_values_and_names_are_refused(home: Home) -> None:
     """The message names what is allowed, and nothing is written."""
     for arguments, words in (
-        (["set", "port", "eighty"], "allowed"),
+        (["set", "port", "eighty"], "port: 'eighty' is not allowed; allowed is a whole number 1 to 65535."),
+        (["set", "port", "0"], "port: '0' is not allowed; allowed is a whole number 1 to 65535."),
         (["set", "prot", "80"], "no such setting"),
         (["get", "prot"], "no such setting"),
         (["unset", "prot"], "no such setting"),

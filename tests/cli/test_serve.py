@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -26,6 +27,19 @@ def test_demo_is_served(home: Home, command: list[str]) -> None:
         assert said["choices"][0]["message"]["content"] == "Hello from piproxy. You said: Hi!"
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+
+
+def test_the_demo_s_key_is_refused_in_good_words(home: Home) -> None:
+    """Whose credential it was that the provider refused: piproxy's own."""
+    with home.serving("--demo") as (line, _):
+        body = json.dumps({"model": "demo/error-401", "messages": [{"role": "user", "content": "Hi!"}]}).encode()
+        url = f"http://127.0.0.1:{port_of(line)}/v1/chat/completions"
+        with pytest.raises(HTTPError) as caught:
+            urlopen(Request(url, body, {"content-type": "application/json"}))
+        with caught.value as answer:
+            said = json.load(answer)
+    assert answer.code == 502
+    assert said["error"]["message"].endswith(" (The credential is built into piproxy.)")
 
 
 def test_nothing_to_expose_is_said(home: Home) -> None:

@@ -55,6 +55,16 @@ def test_systemd_understands_every_line(home: Home) -> None:
         assert "piproxy" not in told.stderr
 
 
+def test_a_service_that_would_not_start_is_not_installed(home: Home) -> None:
+    """It has the token of the file alone, whatever this shell knows; nothing is written."""
+    path = home.write("proxy-config.json", {"authToken": 5})
+    home.environ["PI_PROXY_AUTH_TOKEN"] = "t0ken"
+    done = home.piproxy("service", "install")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"piproxy: {path}: authToken: the value is not a string")
+    assert not (home.path / ".config" / "systemd").exists()
+
+
 def test_a_launchd_agent() -> None:
     """The agent is a property list that starts the same command and again after a crash only."""
     manager = launchd(Path("/Users/me"), {"PATH": "/usr/bin"}, Path("/Users/me/.pi/agent"), 30)

@@ -13,6 +13,7 @@ import trio
 from fakes.gateway import gateway
 from fakes.provider import Conversation
 from fakes.served import served
+from fakes.waiting import Said
 
 from piproxy.errors import ConfigError
 from piproxy.server.live import LiveSettings
@@ -25,8 +26,16 @@ def live(path: Path, text: str) -> LiveSettings:
 
 @pytest.mark.parametrize(
     "broken",
-    ['{"authToken": ', "[]", "", '{"authToken": 5}', '{"authToken": "t0ken", "maxConcurrency": -1}'],
-    ids=["half written", "no object", "empty", "wrong type", "out of range"],
+    [
+        '{"authToken": ',
+        "[]",
+        "",
+        '{"authToken": 5}',
+        '{"auth_token": "t0ken"}',
+        '{"token": "t0ken"}',
+        '{"authToken": "t0ken", "maxConcurrency": -1}',
+    ],
+    ids=["half written", "no object", "empty", "wrong type", "other separators", "other name", "out of range"],
 )
 def test_a_file_that_breaks_changes_nothing(broken: str, tmp_path: Path) -> None:
     """Neither the token nor the limit is lost, and the reason names the file; once it is whole again, it counts."""
@@ -77,6 +86,47 @@ async def test_sighup_with_a_broken_file_says_so(tmp_path: Path, capsys: pytest.
             client = await s.post({})
             assert bytes(await client.receive_some(100)).startswith(b"HTTP/1.1 401")
             await client.aclose()
+
+
+async def test_a_token_that_is_taken_away_among_others_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SIGHUP does what the file says, and says what that means; the rules of a bind beyond loopback stay."""
+
+    async def nobody(_: trio.SocketStream) -> None:
+        await trio.sleep_forever()
+
+    path = tmp_path / "proxy-config.json"
+    path.write_text('{"authToken": "t0ken"}')
+    said = Said(capsys)
+    with trio.fail_after(60):
+        async with served(tmp_path, nobody, host="0.0.0.0") as s:
+            path.write_text("{}")
+            os.kill(os.getpid(), signal.SIGHUP)
+            await said.until("no token is asked for")
+            assert f"warning: 0.0.0.0:{s.port} may be reached" in said.log
+            said.log = ""
+            path.write_text('{"authToken": "t0ken"}')
+            os.kill(os.getpid(), signal.SIGHUP)
+            await said.until("were read again")
+            assert "no token is asked for" not in said.log
+
+
+async def test_another_host_in_the_file_does_not_open_a_loopback_bind(tmp_path: Path) -> None:
+    """What is listened on changes with the next start only, and so do the rules for who may ask there."""
+
+    async def nobody(_: Conversation) -> None:
+        await trio.sleep_forever()
+
+    path = tmp_path / "proxy-config.json"
+    path.write_text("{}")
+    async with gateway(tmp_path, nobody) as g:
+        path.write_text('{"host": "0.0.0.0"}')
+        g.engine.reload()
+        assert g.engine.settings.host == "0.0.0.0"
+        client = g.client()
+        assert (await client.ask("GET", "/v1/models", host="evil.example")).status == 403
+        await client.leave()
 
 
 async def test_settings_that_were_not_changed_are_in_force(tmp_path: Path) -> None:

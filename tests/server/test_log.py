@@ -78,6 +78,15 @@ def test_a_line_for_people() -> None:
     )
 
 
+def test_a_warning_reads_well() -> None:
+    """In words for people, as a field for programs."""
+    lines: list[str] = []
+    for style in ("human", "json"):
+        Log(style, lines.append).event("warning", what="the file is odd", count=3)
+    assert lines[0].split(" ", 1)[1] == "warning: the file is odd count=3"
+    assert {"event": "warning", "what": "the file is odd", "count": 3}.items() <= json.loads(lines[1]).items()
+
+
 def test_a_line_stays_a_line() -> None:
     """Whatever a client or a provider writes."""
     lines: list[str] = []

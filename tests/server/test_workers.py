@@ -216,6 +216,43 @@ async def test_sighup_reaches_every_worker(tmp_path: Path) -> None:
                     assert (await client.get(f"{proxy.url}/v1/models")).status_code == 401
 
 
+@pytest.mark.parametrize("broken", ['{"authToken": ', '{"auth_token": "t0ken-of-the-workers"}'])
+async def test_a_worker_joins_only_with_the_settings_of_the_others(broken: str, tmp_path: Path) -> None:
+    """A file that broke since the start takes the token from none of them: its successor waits for it to be mended."""
+    path = tmp_path / "proxy-config.json"
+    path.write_text('{"authToken": "t0ken-of-the-workers"}')
+    with trio.fail_after(60):
+        async with running(tmp_path, "--demo", models={}, workers=2) as proxy:
+            asked: set[str] = set()
+
+            async def ask(**headers: str) -> int:
+                async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+                    answer = await client.get(f"{proxy.url}/status")
+                if answer.status_code == 200:
+                    asked.add(answer.json()["pid"])
+                return answer.status_code
+
+            async def both() -> None:
+                asked.clear()
+                while len(asked) < 2:
+                    assert await ask(authorization="Bearer t0ken-of-the-workers") == 200
+
+            await both()
+            proxy.process.send_signal(signal.SIGHUP)  # it reaches only those that are known to be ready
+            await until(lambda: sum("were read again" in line for line in proxy.lines) == 2)
+            path.write_text(broken)
+            os.kill((await proxy.workers(2))[1], signal.SIGKILL)
+            await proxy.told(lambda line: line.startswith(f"piproxy: {path}"))
+            await proxy.told(lambda line: "is started again" in line and "code=2" in line)
+            for _ in range(5):
+                assert await ask() == 401
+            path.write_text('{"authToken": "t0ken-of-the-workers"}')
+            await both()
+            assert await ask() == 401
+            proxy.process.send_signal(signal.SIGTERM)
+            assert await proxy.process.wait() == 0
+
+
 async def test_one_refresh_among_all_workers(tmp_path: Path) -> None:
     """Many requests at once to three processes, one expired login: the token endpoint is asked once."""
     tokens: list[str] = []

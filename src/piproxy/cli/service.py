@@ -14,7 +14,7 @@ import click
 
 from piproxy.cli.connect.target import write
 from piproxy.cli.similar import Group
-from piproxy.cli.surroundings import Surroundings, surroundings
+from piproxy.cli.surroundings import Surroundings, only_file, surroundings
 from piproxy.errors import ConfigError
 from piproxy.pi.directory import VARIABLE
 
@@ -65,6 +65,8 @@ def install(only_print: bool, start: bool) -> None:
     if only_print:
         click.echo(manager.text, nl=False)
         return
+    if start:
+        only_file(around).effective.for_start()
     click.echo(write(manager.path, manager.text).told(manager.path))
     if start:
         around.directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # launchd wants it for the log

@@ -74,6 +74,7 @@ class Supervisor:
         self._stop = trio.Event()
         self._running: set[trio.Process] = set()
         self._ready: set[trio.Process] = set()
+        self._served = False
         self._reloads = 0
         self._codes: list[int] = []
 
@@ -125,13 +126,14 @@ class Supervisor:
         async with child.ready:
             if not await child.ready.receive_some(1):
                 return  # it has ended
+        self._served = True
         self._ready.add(child.process)
         if reloads != self._reloads:
             child.process.send_signal(signal.SIGHUP)
 
     async def _keep(self, number: int) -> None:
-        """A worker for which the settings were good once is tried again: the file has changed under a running proxy."""
-        pause, first, served = FIRST_PAUSE, number == 0, False
+        """Once a worker has served, others that refuse the settings are tried again: the file has changed since."""
+        pause, first = FIRST_PAUSE, number == 0
         while not self._stop.is_set():
             began = trio.current_time()
             reloads = self._reloads
@@ -145,10 +147,9 @@ class Supervisor:
                 beside.start_soon(self._hear, child, reloads)
                 code = await process.wait()
                 beside.cancel_scope.cancel()
-            served = served or process in self._ready
             self._running.discard(process)
             self._ready.discard(process)
-            if self._stop.is_set() or (code == UNUSABLE and not served):
+            if self._stop.is_set() or (code == UNUSABLE and not self._served):
                 # A worker that has just been started does not know yet that SIGTERM is no violence.
                 self._codes.append(0 if code == -signal.SIGTERM else code if code >= 0 else 128 - code)
                 self._end()

@@ -281,6 +281,48 @@ async def test_hosts_that_are_allowed(host: str, status: int, tmp_path: Path, au
         assert (await ask(g, "GET", "/v1/models", host=host)).status == status
 
 
+@pytest.mark.parametrize(
+    ("sent", "status", "says"),
+    [
+        (b"GARBAGE\r\n\r\n", 400, "illegal request line"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\r\n\r\n", 400, "no HTTP request"),
+        (b"GET /v1/models HTTP/1.1\r\n\r\n", 400, "Host"),
+        (b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n", 400, "Host"),
+        (b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: x\r\n\r\n", 400, "Content-Length"),
+        (b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: gzip\r\n\r\n", 501, "Transfer-Encoding"),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * 70_000, 431, "too long"),
+    ],
+)
+async def test_what_is_no_request_is_refused_in_openais_shape(
+    sent: bytes, status: int, says: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """One whole answer that says what is wrong, and nothing behind it; the connection is closed."""
+    async with gateway(tmp_path, nobody) as g:
+        head, _, body = (await raw(g, sent)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert b"\r\nconnection: close" in head.lower()
+        assert b"\r\ncontent-type: application/json\r\n" in head.lower()
+        assert b"\r\ncontent-length: %d\r\n" % len(body) in head.lower()
+        error = json.loads(body)["error"]
+        assert says in error["message"]
+        assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", None, None)
+
+
+@pytest.mark.parametrize("lacking", ["sec-websocket-key: eA==\r\n", "sec-websocket-version: 13\r\n"])
+async def test_half_a_websocket_handshake_is_a_usual_request(
+    lacking: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Whoever asks for an upgrade that cannot be must be able to do without it."""
+    async with gateway(tmp_path, nobody) as g:
+        whole = (
+            "GET /v1/models/m HTTP/1.1\r\nhost: localhost\r\nconnection: close, upgrade\r\nupgrade: websocket\r\n"
+            "sec-websocket-key: eA==\r\nsec-websocket-version: 13\r\n\r\n"
+        )
+        said = await raw(g, whole.replace(lacking, "").encode())
+        assert said.startswith(b"HTTP/1.1 200")
+        assert said.endswith(b'"owned_by":"fake"}')
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_http_1_0_without_any_header(stream: bool, tmp_path: Path, autojump_clock: MockClock) -> None:
     """No host, no type: an answer, and the connection ends with it."""

@@ -26,10 +26,13 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
+from hypercorn.protocol.ws_stream import Handshake
 from hypercorn.trio.tcp_server import MAX_RECV
 from hypercorn.typing import ASGISendEvent, H11SendableEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
 from hypercorn.utils import build_and_validate_headers, suppress_body
 
+from piproxy.errors import InvalidRequest
+from piproxy.openai import failures
 from piproxy.server.body import WRITER
 
 MAX_PIPELINED: Final = 256 * 1024
@@ -75,6 +78,15 @@ class Http1(H11Protocol):
                 raise
             return b""
 
+    async def _send_error_response(self, status_code: int, why: str = "Bad request") -> None:
+        """In OpenAI's shape; the app never sees such a request."""
+        refusal = InvalidRequest(f"This is no HTTP request that piproxy can read: {why}.", status=status_code)
+        _, headers, body = failures.failure(refusal)
+        head = [(name.encode(), value.encode()) for name, value in headers.items()]
+        head += [(b"content-length", b"%d" % len(body)), (b"connection", b"close"), *self.added()]
+        said = self.encode(h11.Response(headers=head, status_code=status_code))
+        await self.send(RawData(said + self.encode(h11.Data(data=body)) + self.encode(h11.EndOfMessage())))
+
     async def _handle_events(self) -> None:
         if self._upgraded:
             await super()._handle_events()
@@ -87,7 +99,7 @@ class Http1(H11Protocol):
                 event = http.next_event()
             except h11.RemoteProtocolError as error:
                 if http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                    await self._send_error_response(error.error_status_hint)
+                    await self._send_error_response(error.error_status_hint, str(error))
                 await self.send(Closed())
                 return
             kind = type(event)
@@ -114,7 +126,7 @@ class Http1(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         headers = [(name.lower(), value) for name, value in request.headers.raw_items()]
-        if request.method == b"PRI" or any(name == b"upgrade" for name, _ in headers):
+        if request.method == b"PRI" or _upgrades(headers, request.http_version.decode()):
             await self._check_protocol(request)
             await super()._create_stream(request)
             self._upgraded = not isinstance(self.connection, h11.Connection)
@@ -278,6 +290,12 @@ class _Watch:
         if self._busy:
             await self._event.wait()
         self._reading = self._event = None
+
+
+def _upgrades(headers: list[tuple[bytes, bytes]], version: str) -> bool:
+    """Whether Hypercorn has to look at it. Half a WebSocket handshake is a usual request (RFC 9110, 7.8)."""
+    wanted = [value.strip().lower() for name, value in headers if name == b"upgrade"]
+    return bool(wanted) and (b"websocket" not in wanted or bool(Handshake(headers, version).is_valid()))
 
 
 def _go_on(headers: list[tuple[bytes, bytes]]) -> h11.InformationalResponse:

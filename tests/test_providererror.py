@@ -274,3 +274,30 @@ def test_param_is_kept_for_the_clients_own_faults() -> None:
 def test_no_shape_breaks_the_reader(value: object) -> None:
     """Whatever is parsed, a complaint comes out."""
     assert isinstance(complaint_in(value), Complaint)
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("https://api.new.example/v1/chat?key=s3cret", "api.new.example"),
+        ("http://me:s3cret@127.0.0.1:8080/s3cret", "127.0.0.1:8080"),
+        ("//[::1]:8080/v1", "[::1]:8080"),
+        ("/login?token=s3cret", "another path of its host"),
+        ("https://s3cret with space/", "another host"),
+    ],
+)
+def test_a_redirect_says_where_to(location: str, target: str) -> None:
+    """The host alone; the provider's words follow, and the meaning is that of any answer nobody asked for."""
+    said = f"The provider answered HTTP 307: it redirects to {target}, and piproxy follows no redirects."
+    error = provider_error(307, Complaint(), {"location": location})
+    assert (error.message, error.status, error.code) == (said, 502, "upstream_error")
+    assert provider_error(307, Complaint("Moved."), {"location": location}).message == f"{said} Moved."
+
+
+@pytest.mark.parametrize(
+    ("status", "location"), [(307, ""), (307, "https://[half"), (307, "https://host:port/"), (500, "https://a.example")]
+)
+def test_what_is_no_redirect_is_not_called_one(status: int, location: str) -> None:
+    """Without an address that can be read, or with another status, it is an answer as any."""
+    error = provider_error(status, Complaint(), {"location": location})
+    assert error.message == f"The provider answered HTTP {status} and said nothing about it."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from piproxy.errors import NO_HEADERS, ProviderError
 from piproxy.providererror.reading import Complaint
@@ -157,6 +158,7 @@ _RETRY: Final[Mapping[str, re.Pattern[str]]] = {
     "x-should-retry": re.compile(r"true|false"),
 }
 """What SDKs obey, in the forms that they can read: seconds, which may have a fraction, or HTTP's date."""
+_HOST: Final = re.compile(r"[\w.:%-]{1,253}", re.ASCII)
 _PACED: Final = frozenset(("quota", "rate_limit", "overloaded", "timeout", "server"))
 
 
@@ -173,7 +175,10 @@ def provider_error(
     meaning = kind or classify(status, said)
     answer, type_, code = _ANSWER[meaning]
     message = said.message
-    if not message:
+    if status is not None and 300 <= status < 400 and (target := _target(headers.get("location", ""))):
+        redirects = f"The provider answered HTTP {status}: it redirects to {target}, and piproxy follows no redirects."
+        message = f"{redirects} {message}".rstrip()
+    elif not message:
         where = f"HTTP {status}" if status is not None else "an error"
         message = f"The provider answered {where} and said nothing about it."
     error = ProviderError(
@@ -186,6 +191,21 @@ def provider_error(
     )
     error.code = code or (said.code if said.code != str(status) else None)
     return error
+
+
+def _target(location: str) -> str:
+    """Where a ``Location`` leads: the host alone, as the rest may hold secrets; ``""`` without one that can be read."""
+    try:
+        parts = urlsplit(location.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    if not host:
+        return "another path of its host" if parts.path or parts.query else ""
+    if not _HOST.fullmatch(host):
+        return "another host"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{port}" if port else shown
 
 
 def classify(status: int | None, said: Complaint) -> Kind:

@@ -305,6 +305,7 @@ async def test_what_is_no_request_is_refused_in_openais_shape(
         assert b"\r\ncontent-length: %d\r\n" % len(body) in head.lower()
         error = json.loads(body)["error"]
         assert says in error["message"]
+        assert "bytearray" not in error["message"]
         assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", None, None)
 
 

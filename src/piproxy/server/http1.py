@@ -99,7 +99,7 @@ class Http1(H11Protocol):
                 event = http.next_event()
             except h11.RemoteProtocolError as error:
                 if http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                    await self._send_error_response(error.error_status_hint, str(error))
+                    await self._send_error_response(error.error_status_hint, _without_bytes(error))
                 await self.send(Closed())
                 return
             kind = type(event)
@@ -290,6 +290,11 @@ class _Watch:
         if self._busy:
             await self._event.wait()
         self._reading = self._event = None
+
+
+def _without_bytes(error: h11.RemoteProtocolError) -> str:
+    """What h11 says, but not the client's own line, as Python shows it."""
+    return str(error).partition(": bytearray(")[0]
 
 
 def _upgrades(headers: list[tuple[bytes, bytes]], version: str) -> bool:

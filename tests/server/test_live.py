@@ -16,6 +16,7 @@ from fakes.served import served
 from fakes.waiting import Said
 
 from piproxy.errors import ConfigError
+from piproxy.server import lifecycle
 from piproxy.server.live import LiveSettings
 
 
@@ -88,10 +89,35 @@ async def test_sighup_with_a_broken_file_says_so(tmp_path: Path, capsys: pytest.
             await client.aclose()
 
 
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is listened on, loopback as in every test, counts as an address that other machines may reach."""
+    monkeypatch.setattr(lifecycle, "beyond_loopback", tuple)
+
+
+@pytest.mark.usefixtures("others")
+async def test_going_without_a_token_among_others_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the start, with the address; and what to do about it. With a token there is nothing to tell."""
+
+    async def nobody(_: trio.SocketStream) -> None:
+        await trio.sleep_forever()
+
+    said = Said(capsys)
+    with trio.fail_after(60):
+        async with served(tmp_path, nobody) as s:
+            await said.until("no token is asked for")
+            assert f"warning: 127.0.0.1:{s.port} may be reached from other machines" in said.log
+            assert "piproxy config set authToken -" in said.log
+        async with served(tmp_path, nobody, auth_token="t0ken"):
+            pass
+    assert "may be reached" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("others")
 async def test_a_token_that_is_taken_away_among_others_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """SIGHUP does what the file says, and says what that means; the rules of a bind beyond loopback stay."""
+    """SIGHUP does what the file says, and says what that means."""
 
     async def nobody(_: trio.SocketStream) -> None:
         await trio.sleep_forever()
@@ -100,11 +126,11 @@ async def test_a_token_that_is_taken_away_among_others_is_told(
     path.write_text('{"authToken": "t0ken"}')
     said = Said(capsys)
     with trio.fail_after(60):
-        async with served(tmp_path, nobody, host="0.0.0.0") as s:
+        async with served(tmp_path, nobody) as s:
             path.write_text("{}")
             os.kill(os.getpid(), signal.SIGHUP)
             await said.until("no token is asked for")
-            assert f"warning: 0.0.0.0:{s.port} may be reached" in said.log
+            assert f"warning: 127.0.0.1:{s.port} may be reached" in said.log
             said.log = ""
             path.write_text('{"authToken": "t0ken"}')
             os.kill(os.getpid(), signal.SIGHUP)

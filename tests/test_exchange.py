@@ -27,6 +27,7 @@ from piproxy.errors import (
 from piproxy.events import Event, TextDelta, Usage
 from piproxy.exchange import Call, Ending, Exchange, Head, Limits, Providers, Record, providers
 from piproxy.exchange.deadlines import DRAIN, ERROR_BODY, GRAIN
+from piproxy.exchange.lateness import AGAIN
 from piproxy.model import Model
 from piproxy.replay import ReplayMemory
 from piproxy.upstream.http import Http
@@ -536,9 +537,37 @@ async def test_a_finished_answer_does_not_wait_for_a_provider_that_never_closes(
     async with setup(script) as s:
         start = trio.current_time()
         await s.stream()
-        assert s.got[0][0] == start
+        assert (s.got[0][0], s.text) == (start, b"a|")
         assert trio.current_time() - start == pytest.approx(DRAIN)
         assert s.record.ending is Ending.DONE
+
+
+async def test_whoever_never_ends_its_answers_is_not_waited_for_again(autojump_clock: MockClock) -> None:
+    """Twice a whole answer waits, then none for a minute; a provider that ends one in time is waited for as before."""
+    ends = False
+
+    async def script(talk: Conversation) -> None:
+        await talk.head()
+        await talk.data(b"a\n!end\n")
+        if not ends:
+            await trio.sleep_forever()
+        await trio.sleep(DRAIN / 2)
+        await talk.end()
+
+    async def took() -> float:
+        start = trio.current_time()
+        await s.exchange.whole(s.call(), Words())
+        return trio.current_time() - start
+
+    async with setup(script) as s:
+        assert [await took() for _ in range(4)] == pytest.approx([DRAIN, DRAIN, 0, 0])
+        await trio.sleep(AGAIN)
+        assert [await took() for _ in range(2)] == pytest.approx([DRAIN, 0])
+        await trio.sleep(AGAIN)
+        ends = True
+        opened = s.provider.opened
+        assert [await took() for _ in range(3)] == pytest.approx([DRAIN / 2] * 3)
+        assert s.provider.opened == opened + 1
 
 
 @pytest.mark.parametrize("how", ["total", "shutdown"])

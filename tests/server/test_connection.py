@@ -36,6 +36,25 @@ async def test_a_stream_and_a_whole_answer_say_the_same(tmp_path: Path, autojump
         await client.leave()
 
 
+async def test_a_provider_that_keeps_its_answer_open_holds_nothing_back(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """All frames, [DONE] among them, have reached the client before anybody waits for the provider's end."""
+
+    async def open_ended(talk: Conversation) -> None:
+        await talk.head()
+        await talk.data(chunk(content="a"), chunk(finish_reason="stop"), DONE)
+        await trio.sleep_forever()
+
+    async with gateway(tmp_path, open_ended) as g:
+        client = g.client()
+        start = trio.current_time()
+        reply = await client.ask("POST", "/v1/chat/completions", STREAM)
+        assert reply.frames[-1] == "[DONE]"
+        assert set(reply.times) == {start}
+        await client.leave()
+
+
 @pytest.mark.parametrize("script", PHASES)
 @pytest.mark.parametrize("body", [STREAM, CHAT], ids=["stream", "whole"])
 async def test_a_client_that_leaves_ends_the_upstream_in_that_instant(

@@ -16,6 +16,7 @@ from piproxy.errors import ClientError, NeedsInlineImages, PiproxyError, Provide
 from piproxy.events import Event, Finish
 from piproxy.exchange.call import Call
 from piproxy.exchange.deadlines import Deadline, drain, error_body
+from piproxy.exchange.lateness import Lateness
 from piproxy.exchange.record import Record
 from piproxy.exchange.refusals import blamed, conceal_in, refuses
 from piproxy.model import Model
@@ -75,6 +76,7 @@ class Providers:
         self._images = images
         self._other = other
         self._blame = blame
+        self._lateness = Lateness()
         self._memory = memory if memory is not None else ReplayMemory()
 
     async def ask(self, call: Call, deliver: Deliver, deadline: Deadline) -> None:
@@ -143,9 +145,11 @@ class Providers:
                 raise
             self._memory.keep(model.api, parser.replay)
             deadline.finished()
-            with drain(), suppress(UpstreamBroken):
-                while await answer.read():
-                    pass
+            if not self._lateness.expected(model.base_url):
+                with drain() as waiting, suppress(UpstreamBroken):
+                    while await answer.read():
+                        pass
+                self._lateness.note(model.base_url, late=waiting.cancelled_caught)
 
     async def _request(self, room: Room, credential: Credential, call: Call, deadline: Deadline) -> WireRequest:
         """The chat in the room's words, with images in place of their addresses where it cannot do without."""

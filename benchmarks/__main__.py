@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import peers, report, rooms, work
 from benchmarks.load import Broken
-from benchmarks.process import Process, free_port
+from benchmarks.process import Process, free_port, scripted_provider
 
 ROOT = Path(__file__).parent.parent
 MB = 1024 * 1024
@@ -48,18 +48,7 @@ class Run:
         self._stack = stack
         self._only = only
         self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        provider = stack.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.provider"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                cwd=ROOT,
-                text=True,
-            )
-        )
-        stack.callback(provider.terminate)
-        assert provider.stdout is not None
-        self._port = int(provider.stdout.readline())
+        self._port = stack.enter_context(scripted_provider())
         self._upstream = f"http://127.0.0.1:{self._port}/v1"
         self._proxies: list[work.Target] = []
 

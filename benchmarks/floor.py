@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks import peers, work
-from benchmarks.process import Process, free_port
+from benchmarks.process import Process, free_port, scripted_provider
 
 ROOT: Final = Path(__file__).parent.parent
 PACES: Final = ((1, 1, 1500), (1, 10, 200), (1, 20, 100), (64, 20, 100))
@@ -56,18 +55,7 @@ def main() -> None:
     given = parser.parse_args()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        provider = stack.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.provider"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                cwd=ROOT,
-                text=True,
-            )
-        )
-        stack.callback(provider.terminate)
-        assert provider.stdout is not None
-        upstream = f"http://127.0.0.1:{int(provider.stdout.readline())}/v1"
+        upstream = f"http://127.0.0.1:{stack.enter_context(scripted_provider())}/v1"
         proxies = []
         for peer in (peers.piproxy(), *map(relay, ("trio", "epoll"))):
             port = free_port()

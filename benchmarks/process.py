@@ -6,13 +6,27 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def scripted_provider() -> Iterator[int]:
+    """:mod:`benchmarks.provider` in a process of its own; its port."""
+    command = [sys.executable, "-m", "benchmarks.provider"]
+    root = Path(__file__).parent.parent
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
 
 
 class Process:
